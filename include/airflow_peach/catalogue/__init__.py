@@ -1,0 +1,1 @@
+"""What is to run: organisations and their tasks. One atomic snapshot, the only thing a DAG parse reads."""

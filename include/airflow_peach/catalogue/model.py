@@ -1,0 +1,96 @@
+"""The catalogue: the validated, merged picture of all organisations that DAGs are built from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_peach.authoring.definitions import METADATA_LOOP
+from airflow_peach.authoring.problems import Problem
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A PEP 508 requirement and who asked for it: ``asked_by`` is ``repository:file:line``, without version."""
+
+    text: str
+    asked_by: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of one organisation, ready to be built into a DAG. Holds no version: the head is run.
+
+    Attributes:
+        loop: the codops, or ``metadata``.
+        stale: its definition is invalid now; this is the last valid one.
+    """
+
+    codops: str
+    name: str
+    loop: str
+    repository: str
+    file: str
+    line: int
+    notebook: str
+    method: str
+    full_notebook: bool = False
+    executor: str = "python"
+    args: Mapping[str, Any] = field(default_factory=dict)
+    stale: bool = False
+
+    @property
+    def in_metadata_loop(self) -> bool:
+        """Whether it runs in the shared loop."""
+        return self.loop == METADATA_LOOP
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """One organisation: its tasks in the order of their loop, the union of its requirements, its problems.
+
+    Attributes:
+        repositories: names of the repositories that speak for it.
+        tombstone_until: UTC; set when its last task is gone: its DAG stays, without a schedule, until then.
+    """
+
+    codops: str
+    tasks: tuple[Task, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    repositories: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    tombstone_until: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class RepositoryStatus:
+    """What is known of one repository after a sync. Times are UTC.
+
+    Attributes:
+        name: unique among all sources; what messages call it.
+        url: where it is fetched from, without credentials.
+        branch: the one that is executed.
+        head: full hash of its newest commit, empty before the first fetch.
+        fetched_at: last time the remote answered.
+        error: why the last fetch failed, empty when it did not.
+        codops: organisations it speaks for.
+        problems: of its files.
+    """
+
+    name: str
+    url: str
+    branch: str = ""
+    head: str = ""
+    fetched_at: dt.datetime | None = None
+    error: str = ""
+    codops: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All organisations, by codops."""
+
+    organisations: Mapping[str, Organisation] = field(default_factory=dict)

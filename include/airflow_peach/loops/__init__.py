@@ -1,0 +1,1 @@
+"""When it runs: DAG factory, bundle, operators, run-state listener. Airflow; thin."""

@@ -1,0 +1,1 @@
+"""What happened: queries on Airflow's metadata, read only."""

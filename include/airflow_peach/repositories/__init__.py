@@ -1,0 +1,1 @@
+"""Where it lives: sources, mirrors, checkouts. Git and the network, nothing else."""

@@ -1,0 +1,173 @@
+"""The platform's settings: the ``[peach]`` section of Airflow's configuration.
+
+Each setting is declared once, with its default, its unit and its meaning; ``provider.py`` hands the same
+declarations to Airflow, and a test holds the docs to them. They are read by ``load_settings`` when asked,
+never at import. Without Airflow in the process (the author's commands, ``peach sync``) they are read from the
+environment (``AIRFLOW__PEACH__HOME`` …) and from the ``[peach]`` section of ``$AIRFLOW_HOME/airflow.cfg``, as
+Airflow itself would, but without the second it takes to import it.
+"""
+
+from __future__ import annotations
+
+import configparser
+import dataclasses
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow_peach.errors import PeachError
+
+SECTION = "peach"
+
+
+class SettingError(PeachError):
+    """A setting holds a value that cannot be used."""
+
+
+def _setting(default: str, description: str, *, choices: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    return field(metadata={"default": default, "description": description, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, typed. The name of an option is the name of the field without its unit."""
+
+    home: Path = _setting(
+        "{AIRFLOW_HOME}/peach",
+        "Directory of everything the library keeps: mirrors, catalogue, environments, artefacts. "
+        "Shared by the scheduler, the DAG processor and the workers.",
+    )
+    platform_file: Path | None = _setting(
+        "", "The platform's file (YAML): sources, package indexes, and what each organisation may do."
+    )
+    branch: str = _setting(
+        "master", "Branch that is executed; a repository without it uses its remote's default branch."
+    )
+    sync: str = _setting(
+        "auto",
+        "auto: the DAG processor starts a sync when one is due. external: something else runs "
+        "`peach sync --watch`.",
+        choices=("auto", "external"),
+    )
+    sync_interval_seconds: float = _setting("30", "Seconds between the starts of two syncs.")
+    fetch_timeout_seconds: float = _setting(
+        "60", "Seconds one remote may take to answer a sync before its last head is kept."
+    )
+    execution_fetch_timeout_seconds: float = _setting(
+        "15", "Seconds the fetch at the start of an execution may take before the last known head is run."
+    )
+    dag_id_prefix: str = _setting("", "Put before each codops to make the id of its DAG.")
+    loop_min_interval_seconds: float = _setting(
+        "60",
+        "Least number of seconds between the starts of two runs of a loop; 0 starts the next run as soon "
+        "as the last has ended.",
+    )
+    time_limit_seconds: float = _setting("3600", "Hard limit in seconds of one execution in an organisation's loop.")
+    metadata_time_limit_seconds: float = _setting(
+        "300", "Hard limit in seconds of one execution in the metadata loop."
+    )
+    environment_time_limit_seconds: float = _setting(
+        "1800", "Hard limit in seconds of locking and building an organisation's environment."
+    )
+    grace_seconds: float = _setting(
+        "10", "Seconds between the polite end (SIGTERM) and the end (SIGKILL) of an execution."
+    )
+    lock_max_age_seconds: float = _setting(
+        "86400", "Age in seconds at which the requirements of an organisation are resolved again."
+    )
+    log_limit_bytes: int = _setting(
+        "20000000", "Bytes of one execution's output that are kept: its beginning and its end."
+    )
+    memory_limit_bytes: int = _setting("0", "Memory in bytes that one execution may use; 0 sets no limit.")
+    isolation: str = _setting(
+        "auto",
+        "How executions are kept away from the platform. auto: bubblewrap where it works, else a warning. "
+        "bubblewrap: refuse to run without it. none: no isolation.",
+        choices=("auto", "bubblewrap", "none"),
+    )
+    python: str = _setting(
+        "", "Absolute path of the Python interpreter of the environments; empty for the one Airflow runs on."
+    )
+
+
+def option_name(name: str) -> str:
+    """Return the name a field has as an option: its own, without the unit."""
+    for unit in ("_seconds", "_bytes"):
+        name = name.removesuffix(unit)
+    return name
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings now; ``overrides`` (by field name, None is ignored) win over what is configured.
+
+    Raises:
+        SettingError: a value cannot be read as its type; the message names the option.
+    """
+    read = _reader()
+    values: dict[str, Any] = {}
+    for declared in dataclasses.fields(Settings):
+        override = overrides.pop(declared.name, None)
+        if override is not None:
+            values[declared.name] = override
+            continue
+        option = option_name(declared.name)
+        configured = read(option)
+        text = configured if configured is not None else declared.metadata["default"]
+        values[declared.name] = _convert(declared, option, text.strip())
+    if overrides:
+        raise TypeError(f"no such setting: {', '.join(overrides)}")
+    return Settings(**values)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment variables that make another process's ``load_settings`` return the same."""
+    return {
+        f"AIRFLOW__{SECTION.upper()}__{option_name(declared.name).upper()}": ""
+        if (value := getattr(settings, declared.name)) is None
+        else str(value)
+        for declared in dataclasses.fields(Settings)
+    }
+
+
+def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
+    # Airflow's own reader knows more (secrets backends, commands), but only its processes have it loaded.
+    if "airflow.configuration" in sys.modules:
+        from airflow.configuration import conf  # noqa: PLC0415 - only where Airflow runs already
+
+        return lambda option: conf.get(SECTION, option, fallback=None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.read(_airflow_home() / "airflow.cfg", encoding="utf-8")
+
+    def read(option: str) -> str | None:
+        from_environment = os.environ.get(f"AIRFLOW__{SECTION.upper()}__{option.upper()}")
+        if from_environment is not None:
+            return from_environment
+        return parser.get(SECTION, option, fallback=None)
+
+    return read
+
+
+def _airflow_home() -> Path:
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+
+
+def _convert(declared: dataclasses.Field[Any], option: str, text: str) -> Any:  # noqa: ANN401
+    kind = str(declared.type)
+    choices = declared.metadata["choices"]
+    if choices and text not in choices:
+        raise SettingError(f"[{SECTION}] {option} = {text}: expected one of {', '.join(choices)}")
+    if kind.startswith("Path"):
+        if not text and "None" in kind:
+            return None
+        return Path(text.replace("{AIRFLOW_HOME}", str(_airflow_home()))).expanduser().absolute()
+    if kind == "str":
+        return text
+    try:
+        number = {"float": float, "int": int}[kind](text)
+    except ValueError:
+        raise SettingError(f"[{SECTION}] {option} = {text}: expected a number") from None
+    if not 0 <= number < float("inf"):
+        raise SettingError(f"[{SECTION}] {option} = {text}: expected a number of 0 or more")
+    return number

@@ -1,0 +1,96 @@
+"""Durable files: written beside and renamed, locked per key.
+
+Everything the library keeps on disk goes through here, so that a ``kill -9`` at any line leaves either the old
+file or the new one, and two processes never write one thing at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_peach.errors import PeachError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+POLL_SECONDS = 0.05
+
+
+class LockedError(PeachError):
+    """Another process holds the lock and did not let go in time."""
+
+
+def write_text(path: Path, text: str) -> bool:
+    """Write ``text`` to ``path`` atomically, only when it differs; return whether it was written.
+
+    The folder is made when it is missing. On failure (disk full, read-only) the old file stays as it was.
+    """
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+        raise
+    return True
+
+
+def write_json(path: Path, data: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Write ``data`` as JSON with sorted keys, as ``write_text`` does."""
+    return write_text(path, json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout_seconds: float | None = None) -> Iterator[None]:
+    """Hold the exclusive lock of the file at ``path`` (made when missing, never removed).
+
+    The kernel lets go when the process dies, however it dies.
+
+    Args:
+        path: the lock file; one per key.
+        timeout_seconds: how long to wait; None waits for ever, 0 does not wait.
+
+    Raises:
+        LockedError: somebody else still holds it after ``timeout_seconds``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    # O_CLOEXEC is Python's default: a child never inherits, and so never keeps, a lock of ours.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if deadline is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            _lock_before(descriptor, path, deadline)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_before(descriptor: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LockedError(f"{path}: held by another process; wait for it to end, then try again") from None
+            time.sleep(POLL_SECONDS)
+        else:
+            return
