@@ -48,11 +48,26 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the platform's file grants one organisation; None or empty: the setting holds.
+
+    They travel in the catalogue because a DAG parse reads nothing else.
+    """
+
+    queue: str = ""
+    pool: str = ""
+    time_limit_seconds: float | None = None
+    metadata_time_limit_seconds: float | None = None
+    memory_limit_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Organisation:
     """One organisation: its tasks in the order of their loop, the union of its requirements, its problems.
 
     Attributes:
         repositories: names of the repositories that speak for it.
+        terms: queue, pool and limits that the platform's file grants it.
         tombstone_until: UTC; set when its last task is gone: its DAG stays, without a schedule, until then.
     """
 
@@ -62,6 +77,7 @@ class Organisation:
     repositories: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     tombstone_until: dt.datetime | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True)
