@@ -34,12 +34,12 @@ def _setting(default: str, description: str, *, choices: tuple[str, ...] = ()) -
 class Settings:
     """All settings, typed. The name of an option is the name of the field without its unit."""
 
-    home: Path = _setting(
+    home: Path = _setting(  # noqa: RUF009 - it makes a dataclass field, as field() does
         "{AIRFLOW_HOME}/peach",
         "Directory of everything the library keeps: mirrors, catalogue, environments, artefacts. "
         "Shared by the scheduler, the DAG processor and the workers.",
     )
-    platform_file: Path | None = _setting(
+    platform_file: Path | None = _setting(  # noqa: RUF009 - the same
         "", "The platform's file (YAML): sources, package indexes, and what each organisation may do."
     )
     branch: str = _setting(
@@ -64,7 +64,9 @@ class Settings:
         "Least number of seconds between the starts of two runs of a loop; 0 starts the next run as soon "
         "as the last has ended.",
     )
-    time_limit_seconds: float = _setting("3600", "Hard limit in seconds of one execution in an organisation's loop.")
+    time_limit_seconds: float = _setting(
+        "3600", "Hard limit in seconds of one execution in an organisation's loop."
+    )
     metadata_time_limit_seconds: float = _setting(
         "300", "Hard limit in seconds of one execution in the metadata loop."
     )

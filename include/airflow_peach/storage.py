@@ -1,7 +1,7 @@
 """Durable files: written beside and renamed, locked per key.
 
-Everything the library keeps on disk goes through here, so that a ``kill -9`` at any line leaves either the old
-file or the new one, and two processes never write one thing at once.
+Everything the library keeps on disk goes through here, so that a ``kill -9`` at any line leaves either the
+old file or the new one, and two processes never write one thing at once.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 import os
 import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_peach.errors import PeachError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 POLL_SECONDS = 0.05
 
@@ -44,10 +44,9 @@ def write_text(path: Path, text: str) -> bool:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        Path(beside).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
+        Path(beside).unlink(missing_ok=True)
         raise
     return True
 
@@ -58,10 +57,12 @@ def write_json(path: Path, data: Any) -> bool:  # noqa: ANN401 - any JSON
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, timeout_seconds: float | None = None) -> Iterator[None]:
+def locked(path: Path, *, timeout_seconds: float | None = None) -> Iterator[int]:
     """Hold the exclusive lock of the file at ``path`` (made when missing, never removed).
 
-    The kernel lets go when the process dies, however it dies.
+    The kernel lets go when the process dies, however it dies. What is yielded is the lock's descriptor: a
+    child that is given it (``processes.run(..., inherited=[descriptor])``) keeps the lock until it ends too,
+    even when we are killed.
 
     Args:
         path: the lock file; one per key.
@@ -79,18 +80,21 @@ def locked(path: Path, *, timeout_seconds: float | None = None) -> Iterator[None
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         else:
             _lock_before(descriptor, path, deadline)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
 def _lock_before(descriptor: int, path: Path, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise LockedError(f"{path}: held by another process; wait for it to end, then try again") from None
-            time.sleep(POLL_SECONDS)
-        else:
-            return
+    while not _lock_now(descriptor):
+        if time.monotonic() >= deadline:
+            raise LockedError(f"{path}: held by another process; wait for it to end, then try again")
+        time.sleep(POLL_SECONDS)
+
+
+def _lock_now(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A mapping with exactly this one key is ours; a user's mapping that looks like it is wrapped in "mapping".
 TAG = "$peach"
+
+# Longer integers travel as hexadecimal text: Python refuses to print one of more than 4,300 decimal digits
+# (``sys.set_int_max_str_digits``), and so refuses to write it as JSON.
+_INTEGER_BITS = 64
 
 
 def encode(value: Any) -> Any:  # noqa: ANN401 - YAML's values are what they are
@@ -23,11 +30,8 @@ def encode(value: Any) -> Any:  # noqa: ANN401 - YAML's values are what they are
     Raises:
         TypeError: for anything else.
     """
-    if value is None or isinstance(value, (bool, int, str)):
+    if _is_json_scalar(value):
         return value
-    if isinstance(value, float):
-        # JSON has no infinities and no NaN, YAML has.
-        return value if value - value == 0 else {TAG: ["float", repr(value)]}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     if isinstance(value, dict):
@@ -37,7 +41,20 @@ def encode(value: Any) -> Any:  # noqa: ANN401 - YAML's values are what they are
     return {TAG: _encode_scalar(value)}
 
 
+def _is_json_scalar(value: Any) -> bool:  # noqa: ANN401
+    if isinstance(value, float):
+        # JSON has no infinities and no NaN, YAML has.
+        return value - value == 0
+    if isinstance(value, int):
+        return value.bit_length() <= _INTEGER_BITS
+    return value is None or isinstance(value, str)
+
+
 def _encode_scalar(value: Any) -> list[Any]:  # noqa: ANN401
+    if isinstance(value, int):
+        return ["integer", hex(value)]
+    if isinstance(value, float):
+        return ["float", repr(value)]
     if isinstance(value, dt.datetime):
         return ["datetime", value.isoformat()]
     if isinstance(value, dt.date):
@@ -67,7 +84,12 @@ def decode(value: Any) -> Any:  # noqa: ANN401
     raise ValueError("unknown kind of value: " + repr(kind))
 
 
-_DECODERS = {
+def _integer(text: str) -> int:
+    return int(text, 16)
+
+
+_DECODERS: dict[str, Callable[[str], Any]] = {
+    "integer": _integer,
     "float": float,
     "datetime": dt.datetime.fromisoformat,
     "date": dt.date.fromisoformat,

@@ -1,0 +1,262 @@
+"""The one module that runs ordinary subprocesses; executions have a guard of their own.
+
+Every child gets an argument list, an explicit working directory, environment and time limit, a session of its
+own that is killed as a whole, /dev/null or the given bytes as its input, and a bound on what is kept of its
+output. Nothing here waits for a grandchild that inherited a pipe and outlived its parent: that is how
+``subprocess.run(timeout=...)`` hangs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from airflow_peach.errors import PeachError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+DEFAULT_OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
+
+# How often a child that closed no pipe is asked whether it has ended; most end by closing theirs.
+_POLL_SECONDS = 0.05
+_CHUNK_BYTES = 64 * 1024
+
+
+class ProcessTimeoutError(PeachError):
+    """The command did not end in time; it and all of its session were killed."""
+
+
+class ProgramMissingError(PeachError):
+    """There is no such program here."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command ended.
+
+    Attributes:
+        returncode: its exit code; negative for the signal that ended it.
+        stdout: the beginning of its standard output; empty when ``on_stdout`` took it.
+        stderr: the end of its standard error: a command says there why it failed.
+        truncated: whether more came than ``output_limit_bytes`` on either.
+    """
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, without white space around it."""
+        return self.stdout.decode("utf-8", errors="replace").strip()
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text, without white space around it."""
+        return self.stderr.decode("utf-8", errors="replace").strip()
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_seconds: float,
+    output_limit_bytes: int = DEFAULT_OUTPUT_LIMIT_BYTES,
+    input: bytes | None = None,  # noqa: A002 - what subprocess calls it
+    on_stdout: Callable[[bytes], None] | None = None,
+    inherited: Collection[int] = (),
+) -> Completed:
+    """Run a command to its end and return how it ended, whatever its exit code.
+
+    Args:
+        argv: program and arguments.
+        cwd: its working directory.
+        env: its whole environment.
+        timeout_seconds: when it has not ended by then, its process group is killed.
+        output_limit_bytes: how much is kept of each of its two outputs; the rest is read and dropped.
+        input: its standard input; /dev/null when None.
+        on_stdout: takes each piece of standard output as it comes, instead of it being kept: for output that
+            is too large to hold. What it raises ends the command.
+        inherited: file descriptors of ours that stay open in the child (a lock it must keep).
+
+    Raises:
+        ProcessTimeoutError: it was killed at the limit.
+        ProgramMissingError: there is no such program, or no such working directory.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=tuple(inherited),
+        )
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise ProgramMissingError(f"{argv[0]}: cannot be started in {cwd}: {error.strerror}") from error
+    stdout, stderr = _Kept(output_limit_bytes), _Kept(output_limit_bytes, keep_end=True)
+    with _reaped(process), contextlib.closing(_Exchange(process, input or b"")) as exchange:
+        exchange.copy_until(deadline, stdout=on_stdout or stdout.add, stderr=stderr.add)
+        if not _ended_before(process, deadline):
+            raise ProcessTimeoutError(f"{argv[0]}: did not end within {timeout_seconds:g} s and was killed")
+    return Completed(
+        process.returncode, bytes(stdout.kept), bytes(stderr.kept), stdout.truncated or stderr.truncated
+    )
+
+
+def start_detached(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own that may outlive us, and return at once.
+
+    Its output is appended to ``log`` (made with its folder when missing). Poll the returned process now and
+    then: that is what reaps it. Those that nobody polls any more are reaped by the next call.
+
+    Raises:
+        ProgramMissingError: there is no such program, or no such working directory.
+    """
+    for earlier in list(_detached):
+        if earlier.poll() is not None:
+            _detached.remove(earlier)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise ProgramMissingError(f"{argv[0]}: cannot be started in {cwd}: {error.strerror}") from error
+    _detached.append(process)
+    return process
+
+
+# Held so that they can be reaped: a Popen that is dropped while its process lives leaves a zombie.
+_detached: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass
+class _Kept:
+    """At most ``limit_bytes`` of an output: its beginning, or its end."""
+
+    limit_bytes: int
+    keep_end: bool = False
+    kept: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
+
+    def add(self, data: bytes) -> None:
+        self.kept += data
+        excess = len(self.kept) - self.limit_bytes
+        if excess > 0:
+            self.truncated = True
+            del self.kept[slice(None, excess) if self.keep_end else slice(self.limit_bytes, None)]
+
+
+class _Exchange:
+    """Feeds a child its input and reads both its outputs, never blocking on any of the three."""
+
+    def __init__(self, process: subprocess.Popen[bytes], input_: bytes) -> None:
+        self._process = process
+        self._input = memoryview(input_)
+        self._selector = selectors.DefaultSelector()
+        for pipe, event in (
+            (process.stdin, selectors.EVENT_WRITE),
+            (process.stdout, selectors.EVENT_READ),
+            (process.stderr, selectors.EVENT_READ),
+        ):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                self._selector.register(pipe, event)
+
+    def close(self) -> None:
+        """Close our ends of the pipes that are still open."""
+        for key in list(self._selector.get_map().values()):
+            self._close(key.fileobj)  # type: ignore[arg-type]  # only pipes were registered
+        self._selector.close()
+
+    def copy_until(
+        self, deadline: float, *, stdout: Callable[[bytes], None], stderr: Callable[[bytes], None]
+    ) -> None:
+        """Return when all pipes are closed, the child has ended, or ``deadline`` has passed."""
+        while self._selector.get_map() and (remaining := deadline - time.monotonic()) > 0:
+            ready = self._selector.select(min(remaining, _POLL_SECONDS))
+            for key, _ in ready:
+                if key.fileobj is self._process.stdin:
+                    self._feed(self._process.stdin)
+                elif key.fileobj is self._process.stdout:
+                    self._drain(self._process.stdout, stdout)
+                elif self._process.stderr is not None:
+                    self._drain(self._process.stderr, stderr)
+            if not ready and _has_ended(self._process):
+                # A grandchild holds a pipe open. What the command itself wrote has been read.
+                return
+
+    def _feed(self, pipe: IO[bytes] | None) -> None:
+        if pipe is None:
+            return
+        try:
+            self._input = self._input[os.write(pipe.fileno(), self._input[:_CHUNK_BYTES]) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._input = memoryview(b"")  # it does not want the rest
+        if not self._input:
+            self._close(pipe)
+
+    def _drain(self, pipe: IO[bytes], consume: Callable[[bytes], None]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if data := os.read(pipe.fileno(), _CHUNK_BYTES):
+                consume(data)
+            else:
+                self._close(pipe)
+
+    def _close(self, pipe: IO[bytes]) -> None:
+        self._selector.unregister(pipe)
+        pipe.close()
+
+
+@contextlib.contextmanager
+def _reaped(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill what is left of the child's session at the end, however it comes, and reap the child."""
+    try:
+        yield
+    finally:
+        # Before it is reaped, its number, and so its group's, cannot belong to anybody else.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the child has ended, without reaping it."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _ended_before(process: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Wait for the end of a child that has closed its pipes; most have ended already."""
+    pause_seconds = 0.0005
+    while not _has_ended(process):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, _POLL_SECONDS)
+    return True
