@@ -1,0 +1,1 @@
+"""Everything on this machine, nothing else needed: example repositories, Airflow, loops running."""

@@ -1,0 +1,97 @@
+"""``PeachBundle``: how the catalogue gets to Airflow.
+
+A DAG bundle whose version is a hash of the catalogue, not of anybody's code: a run is pinned to the catalogue
+it began with, and the code it executes is always the branch's head.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
+
+from airflow_peach.catalogue.store import current_snapshot
+from airflow_peach.loops.publication import EMPTY_VERSION, announce, publish
+from airflow_peach.processes import start_detached
+from airflow_peach.settings import as_environment, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class PeachBundle(BaseDagBundle):
+    """Publishes the last complete snapshot; starts a sync as a child process when one is due.
+
+    Configure it with ``[dag_processor] dag_bundle_config_list``::
+
+        [{"name": "peach", "classpath": "airflow_peach.loops.bundle.PeachBundle", "kwargs": {}}]
+
+    Args:
+        refresh_interval: seconds between two looks for a new snapshot.
+    """
+
+    supports_versioning = True
+
+    def __init__(self, *, refresh_interval: int = 5, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+        super().__init__(refresh_interval=refresh_interval, **kwargs)
+        self._settings = load_settings()
+        self._published = self.version or ""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._last_start_seconds: float | None = None
+
+    def initialize(self) -> None:
+        """Make the folder of this version. Raises ``SnapshotMissingError`` when its catalogue is gone."""
+        self._publish()
+        super().initialize()
+
+    @property
+    def path(self) -> Path:
+        """The folder Airflow parses."""
+        return self.versions_dir / (self._published or self._current())
+
+    def get_current_version(self) -> BundleVersion:
+        """Return the version that ``path`` shows."""
+        return BundleVersion(version=self._published or self._current())
+
+    def refresh(self) -> None:
+        """Start a sync if one is due, publish what the last one left. Returns at once.
+
+        It runs in the DAG processor's main loop, which must not wait for a git host.
+        """
+        if self.version:
+            return
+        if self._settings.sync == "auto":
+            self._start_sync_if_due()
+        self._publish()
+
+    def _current(self) -> str:
+        return self.version or current_snapshot(self._settings.home) or EMPTY_VERSION
+
+    def _publish(self) -> None:
+        version = self._current()
+        folder = publish(self._settings.home, version, self.versions_dir)
+        if version != self._published and not self.version:
+            announce(folder)
+        self._published = version
+
+    def _start_sync_if_due(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            return
+        now = time.monotonic()
+        if self._last_start_seconds is not None and (
+            now - self._last_start_seconds < self._settings.sync_interval_seconds
+        ):
+            return
+        self._last_start_seconds = now
+        self._child = start_detached(
+            [sys.executable, "-m", "airflow_peach", "sync", "--no-wait"],
+            cwd=self._settings.home,
+            env=as_environment(self._settings),
+            log=self._settings.home / "logs" / "sync.log",
+        )
