@@ -1,0 +1,147 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from airflow_peach.catalogue.sync import sync
+from airflow_peach.demo.airflow_home import USER, AirflowHome
+from airflow_peach.demo.airflow_processes import AirflowProcesses
+from airflow_peach.demo.example_repositories import make_repositories
+from airflow_peach.demo.report import Reporter
+from airflow_peach.errors import PeachError
+from airflow_peach.resources import examples
+from airflow_peach.settings import load_settings
+from airflow_peach.storage import LockedError, locked, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_peach.settings import Settings
+
+LOOP_MIN_INTERVAL_SECONDS = 5.0
+POLL_SECONDS = 0.5
+
+
+class DemoError(PeachError):
+    """The demo cannot start, or its Airflow ended."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What ``peach demo`` was asked.
+
+    Attributes:
+        home: directory of all state.
+        source: directory of git repositories, None for the examples.
+        port: of the web interface.
+        loops: end after so many runs of each loop; None runs until it is ended.
+        as_json: one JSON object a line and nothing else.
+    """
+
+    home: Path
+    source: Path | None
+    port: int
+    loops: int | None
+    as_json: bool
+
+
+def run_demo(options: DemoOptions, output: TextIO) -> int:
+    """Run the demo; return its exit code. SIGTERM and Ctrl-C end every process it started.
+
+    Raises:
+        DemoError: it cannot start: the port is taken, another demo has this home, Airflow ended.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with locked(options.home / "demo.lock", timeout_seconds=0):
+            return _run(options, output, stop)
+    except LockedError as error:
+        raise DemoError(f"a demo runs in {options.home} already; end it, or choose another --home") from error
+
+
+def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
+    _require_free_port(options.port)
+    airflow = AirflowHome(options.home / "airflow", options.home / "peach", options.port)
+    reporter = Reporter(
+        output, as_json=options.as_json, airflow_logs=airflow.logs, text_logs=options.home / "logs" / "executions"
+    )
+    repositories = options.source or options.home / "repositories"
+    if options.source is None:
+        make_repositories(examples(), repositories)
+    platform_file = options.home / "platform.yaml"
+    write_text(platform_file, f"sources:\n  - directory: {_quoted(repositories)}\n")
+    airflow.write(platform_file=platform_file, loop_min_interval_seconds=LOOP_MIN_INTERVAL_SECONDS)
+    # From here on this process is one of this Airflow: its settings and its database are the demo's.
+    os.environ.update(airflow.environment())
+    settings = load_settings()
+
+    reporter.say(f"Repositories  {repositories}")
+    with AirflowProcesses(airflow, options.home / "logs") as processes:
+        processes.migrate_database(stop)
+        _first_sync(settings, reporter)
+        processes.start()
+        if not processes.wait_until_healthy(stop):
+            return 0
+        _greet(reporter, airflow)
+        return _follow(options, settings, processes, reporter, stop)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _require_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+
+
+def _first_sync(settings: Settings, reporter: Reporter) -> None:
+    report = sync(settings)
+    for problem in report.problems:
+        reporter.say(f"PROBLEM {problem}")
+
+
+def _greet(reporter: Reporter, airflow: AirflowHome) -> None:
+    reporter.say(f"Airflow       {airflow.url}   user {USER}, password {airflow.password()}")
+    reporter.say(f"Commands      AIRFLOW_HOME={airflow.path} airflow dags list")
+    reporter.say("Commit to a repository and watch it run. Ctrl-C ends everything.\n")
+
+
+def _follow(
+    options: DemoOptions,
+    settings: Settings,
+    processes: AirflowProcesses,
+    reporter: Reporter,
+    stop: threading.Event,
+) -> int:
+    # Airflow is imported only now: it reads the configuration that was just written.
+    from airflow_peach.demo.follower import Follower  # noqa: PLC0415
+
+    follower = Follower(settings)
+    report: Callable[[], None] = lambda: [reporter.execution(one) for one in follower.ended()] and None  # noqa: E731
+    while not stop.is_set():
+        ended = processes.ended()
+        if ended:
+            raise DemoError(f"Airflow's {ended} ended; its log is {processes.log(ended)}")
+        report()
+        if options.loops is not None and follower.every_loop_ran(options.loops):
+            time.sleep(follower.SETTLE_SECONDS)
+            report()
+            reporter.say(f"Every loop completed {options.loops} runs.")
+            return 0
+        stop.wait(POLL_SECONDS)
+    return 0 if options.loops is None else 1

@@ -1,0 +1,118 @@
+"""The code an execution runs: the branch's head at the moment it starts (the users' page insists).
+
+The one repository is fetched first, under a short limit; when the remote does not answer, the last known head
+is run and the log says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_peach.authoring.entry_function import extract
+from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES
+from airflow_peach.authoring.repository import read_repository
+from airflow_peach.catalogue.store import read_statuses
+from airflow_peach.errors import PeachError
+from airflow_peach.repositories.commit import CommitFiles
+from airflow_peach.repositories.mirror import Mirror
+from airflow_peach.repositories.sources import RepositoryAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_peach.authoring.definitions import TaskEntry
+    from airflow_peach.authoring.program import Program
+    from airflow_peach.catalogue.model import Task
+    from airflow_peach.settings import Settings
+
+SHORT_HASH = 8
+
+
+class NoHeadError(PeachError):
+    """There is no code to run: the repository was never fetched, or is no longer among the sources."""
+
+
+class SupersededError(PeachError):
+    """The newest commit no longer has the task as this loop knows it; its next run knows better."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest commit, ready to be read. ``version`` is its short hash."""
+
+    repository: str
+    commit: str
+    files: CommitFiles
+
+    @property
+    def version(self) -> str:
+        """The version of an execution: the short hash of the commit whose code ran."""
+        return self.commit[:SHORT_HASH]
+
+
+def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None]) -> Head:
+    """Fetch ``repository`` and return its head.
+
+    Raises:
+        NoHeadError: it has none.
+    """
+    status = read_statuses(settings.home).get(repository)
+    if status is None:
+        raise NoHeadError(
+            f"repository {repository} is no longer among the platform's sources; "
+            "its tasks leave the loop with the next run"
+        )
+    mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url), settings.branch)
+    try:
+        head = mirror.fetch(settings.execution_fetch_timeout_seconds)
+    except PeachError as error:
+        known = mirror.head()
+        if known is None:
+            raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
+        emit(f"WARNING: {error}; running the last known commit {known.commit[:SHORT_HASH]} of {known.committed_at}")
+        head = known
+    return Head(repository, head.commit, CommitFiles(mirror, head.commit))
+
+
+def read_program(head: Head, task: Task) -> Program:
+    """Extract what is to run from the head's notebook.
+
+    Raises:
+        SupersededError: it fails because the head defines the task otherwise, or no longer.
+        PeachError: the notebook or the entry function is missing or cannot be read.
+    """
+    try:
+        content = head.files.read(task.notebook, limit_bytes=NOTEBOOK_LIMIT_BYTES)
+        return extract(content, task.notebook, task.method, full_notebook=task.full_notebook)
+    except PeachError as error:
+        raise_if_superseded(head, task)
+        raise type(error)(f"{head.repository}@{head.version}:{error}") from error
+
+
+def raise_if_superseded(head: Head, task: Task) -> None:
+    """Raise ``SupersededError`` when the head defines ``task`` otherwise than this loop, or no longer."""
+    configuration = read_repository(head.files, repository=head.repository, version=head.version)
+    files = [file for file in configuration.files if file.codops == task.codops]
+    if any(not file.readable or task.name in file.invalid_tasks for file in files):
+        return  # its last valid definition stands, and what is wrong with it is to be seen
+    entries = [entry for file in files for entry in file.tasks if entry.name == task.name]
+    if not entries:
+        raise SupersededError(
+            f"task {task.name} is no longer defined in {head.repository}@{head.version}: "
+            "skipped here, it leaves the loop with the next run"
+        )
+    if not any(_same(entry, task) for entry in entries):
+        raise SupersededError(
+            f"task {task.name} is defined otherwise in {head.repository}@{head.version} than when this run of the "
+            "loop began: skipped here, the next run executes the new definition"
+        )
+
+
+def _same(entry: TaskEntry, task: Task) -> bool:
+    return (entry.notebook, entry.method, entry.full_notebook, dict(entry.args)) == (
+        task.notebook,
+        task.method,
+        task.full_notebook,
+        dict(task.args),
+    )

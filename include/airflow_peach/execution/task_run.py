@@ -1,0 +1,199 @@
+"""One execution from beginning to end: head, checkout, environment, guard. The loop and ``peach run`` share it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_peach.errors import PeachError
+from airflow_peach.execution.environments import Environment, EnvironmentStore
+from airflow_peach.execution.execute import execute
+from airflow_peach.execution.head import SupersededError, fetch_head, read_program
+from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
+
+if TYPE_CHECKING:
+    from airflow_peach.catalogue.model import Organisation, Task
+    from airflow_peach.settings import Settings
+
+Emit = Callable[[str], None]
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """What to run.
+
+    Attributes:
+        loop: the codops or ``metadata``: one execution at a time in each.
+        label: names the execution in its artefact's file name.
+        time_limit_seconds: hard limit of the whole, from now.
+        args: merged over the task's own.
+        variables: the organisation's environment variables, its secrets.
+    """
+
+    organisation: Organisation
+    task: Task
+    loop: str
+    label: str
+    time_limit_seconds: float
+    args: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended; ``superseded`` means that the newest commit has another task in its place."""
+
+    status: Literal["success", "failed", "superseded"]
+    reason: str
+    value: Any = None
+
+
+def run_task(
+    run: TaskRun,
+    settings: Settings,
+    environments: EnvironmentStore,
+    *,
+    emit: Emit,
+    keep: Callable[[Record], None],
+) -> Outcome:
+    """Run one task once.
+
+    Args:
+        run: what to run.
+        settings: the platform's.
+        environments: where the organisation's environment is found, or built when there is none yet.
+        emit: takes the log, line by line, live.
+        keep: takes the record (DESIGN §8) right after the checkout, and again with its figures at the end; the
+            first call survives whatever kills this process.
+
+    Writes and removes a folder of its own in ``<home>/executions``.
+    """
+    began = time.monotonic()
+    record: Record = {"repository": run.task.repository, "notebook": run.task.notebook}
+    try:
+        with _own_folder(settings.home) as folder:
+            outcome = _run(run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep)
+    except SupersededError as error:
+        outcome = Outcome("superseded", str(error))
+    except PeachError as error:
+        emit(f"{run.task.codops}/{run.task.name}: {error}")
+        outcome = Outcome("failed", str(error))
+    record["reason"] = outcome.reason
+    keep(record)
+    return outcome
+
+
+def _run(
+    run: TaskRun,
+    settings: Settings,
+    environments: EnvironmentStore,
+    *,
+    folder: Path,
+    began: float,
+    record: Record,
+    emit: Emit,
+    keep: Callable[[Record], None],
+) -> Outcome:
+    head = fetch_head(settings, run.task.repository, emit)
+    record["version"] = head.version
+    record["commit"] = head.commit
+    keep(record)
+    program = read_program(head, run.task, args={**run.task.args, **run.args})
+    checkout = folder / "checkout"
+    for note in head.files.checkout(checkout).notes:
+        emit(f"WARNING: {note}")
+    emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
+
+    ready = time.monotonic()
+    environment = _environment(run, environments, run.time_limit_seconds - (ready - began), emit)
+    record["environment"] = environment.digest
+    record["environment_seconds"] = round(time.monotonic() - ready, 3)
+
+    remaining = run.time_limit_seconds - (time.monotonic() - began)
+    request = _request(run, settings, environment, folder, remaining)
+    result = execute(request, program, emit=emit)
+    record.update(_figures(result))
+    return Outcome(result.status, result.reason, result.value)
+
+
+def _environment(run: TaskRun, environments: EnvironmentStore, limit: float, emit: Emit) -> Environment:
+    current = environments.current(run.organisation.codops)
+    if current is not None:
+        return current
+    emit("there is no environment yet: building it first")
+    return environments.ensure(
+        run.organisation.codops,
+        run.organisation.requirements,
+        with_kernel=needs_kernel(run.organisation),
+        emit=emit,
+        time_limit_seconds=limit,
+    )
+
+
+def needs_kernel(organisation: Organisation) -> bool:
+    """Whether ``ipykernel`` joins the organisation's environment: some task runs its full notebook."""
+    return any(task.full_notebook and task.notebook.endswith(".ipynb") for task in organisation.tasks)
+
+
+def _request(
+    run: TaskRun, settings: Settings, environment: Environment, folder: Path, limit_seconds: float
+) -> ExecutionRequest:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    terms = run.organisation.terms
+    memory = settings.memory_limit_bytes if terms.memory_limit_bytes is None else terms.memory_limit_bytes
+    artefact = settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
+    return ExecutionRequest(
+        codops=run.task.codops,
+        task=run.task.name,
+        checkout=folder / "checkout",
+        notebook=run.task.notebook,
+        method=run.task.method,
+        full_notebook=run.task.full_notebook,
+        args={**run.task.args, **run.args},
+        python=environment.python,
+        environment=environment.path,
+        scratch=scratch,
+        limits=Limits(
+            time_limit_seconds=max(limit_seconds, 0.0),
+            grace_seconds=settings.grace_seconds,
+            memory_limit_bytes=memory,
+            log_limit_bytes=settings.log_limit_bytes,
+        ),
+        isolation=settings.isolation,
+        variables=run.variables,
+        artefact=artefact if run.task.full_notebook else None,
+        lock=settings.home / "locks" / f"loop-{run.loop}",
+    )
+
+
+def _file_name(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", label)[:150]
+
+
+def _figures(result: ExecutionResult) -> Record:
+    names = ("run_seconds", "cpu_seconds", "peak_memory_bytes", "exit_code")
+    return {name: value for name, value in dataclasses.asdict(result).items() if name in names}
+
+
+@contextlib.contextmanager
+def _own_folder(home: Path) -> Iterator[Path]:
+    executions = home / "executions"
+    try:
+        executions.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=executions))
+    except OSError as error:
+        raise PeachError(f"{executions}: {error.strerror}; check the disk and its permissions") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

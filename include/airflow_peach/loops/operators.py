@@ -1,0 +1,193 @@
+"""The operators of a loop: ``environment`` first, then one ``NotebookOperator`` a task.
+
+Subclasses of ``PythonVirtualenvOperator``, so that its users find what they know (``requirements``,
+``index_urls``, ``execution_timeout``); how the callable is executed is ours, because the stock one neither
+stops a task at its limit (apache/airflow#57712) nor keeps it away from Airflow's secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.standard.operators.python import PythonVirtualenvOperator
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTerminated
+
+from airflow_peach.errors import PeachError
+from airflow_peach.execution.task_run import TaskRun, needs_kernel, run_task
+from airflow_peach.loops import identifiers
+from airflow_peach.loops.documentation import definition_of
+from airflow_peach.loops.run_request import RunRequest, RunRequestError, read_run_request
+from airflow_peach.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_peach.catalogue.model import Organisation, Task
+
+# Airflow's own alarm comes after the guard has had its time to end everything at the same limit.
+ALARM_MARGIN_SECONDS = 10.0
+
+
+class TaskFailedExit(SystemExit):
+    """A task failed; the log has said why.
+
+    A ``SystemExit``, because Airflow logs it in one line: the log then ends with the author's traceback and our
+    sentence, not with a traceback of the platform. ``str()`` is the sentence, for callbacks.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(1)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def notebook_entry_function() -> None:
+    """Stand in for the callable that ``PythonVirtualenvOperator`` wants; the entry function is the notebook's."""
+
+
+class PeachOperator(PythonVirtualenvOperator):
+    """What the tasks of a loop share. Nothing of it is a template: what repositories say is data."""
+
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
+    ui_color = "#ffe5d9"
+
+    def __init__(self, *, organisation: Organisation, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+        terms = organisation.terms
+        placement = {name: value for name, value in (("queue", terms.queue), ("pool", terms.pool)) if value}
+        super().__init__(
+            python_callable=notebook_entry_function,
+            requirements=[requirement.text for requirement in organisation.requirements],
+            system_site_packages=False,
+            expect_airflow=False,
+            inherit_env=False,
+            trigger_rule="all_done",
+            **placement,
+            **kwargs,
+        )
+        self.organisation = organisation
+        self._guarded = False
+
+    def on_kill(self) -> None:
+        """End what runs now: Airflow calls this when the task is marked failed or cleared, or its worker stops."""
+        if self._guarded:
+            # Raised in the main thread, wherever it waits: the guard then ends every process of the execution.
+            raise AirflowTaskTerminated("ended from outside: marked, cleared, or its worker was stopped")
+
+    def _settings_and_request(self, context: Context) -> tuple[Settings, RunRequest]:
+        settings = load_settings()
+        known = [one for one in self.dag.task_ids if not _is_environment(one)]
+        conf = getattr(context["dag_run"], "conf", None)
+        return settings, read_run_request(conf, known_tasks=known)
+
+    def _emit(self, line: str) -> None:
+        self.log.info("%s", line)
+
+    def _limit_seconds(self) -> float:
+        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
+
+    @contextlib.contextmanager
+    def _guard_holds_the_limit(self, settings: Settings) -> Iterator[None]:
+        """Move Airflow's alarm behind the guard's limit, which is the same and also ends what ignores it."""
+        remaining, interval = signal.getitimer(signal.ITIMER_REAL)
+        if remaining:
+            later = remaining + settings.grace_seconds + ALARM_MARGIN_SECONDS
+            signal.setitimer(signal.ITIMER_REAL, later, interval)
+        self._guarded = True
+        try:
+            yield
+        finally:
+            self._guarded = False
+
+    def _keep(self, context: Context, record: dict[str, Any]) -> None:
+        context["ti"].xcom_push(key=identifiers.XCOM_KEY, value=dict(record))
+
+
+class EnvironmentOperator(PeachOperator):
+    """Locks and builds the organisation's environment; the first task of every loop.
+
+    Also where a triggered run's configuration is checked: when it cannot be used, this task says so and fails,
+    and the others are skipped.
+    """
+
+    def execute(self, context: Context) -> None:
+        """Make the environment ready. Raises ``TaskFailedExit`` with uv's explanation when it cannot."""
+        from airflow_peach.loops.environment_store import environment_store  # noqa: PLC0415 - not at parse
+
+        began = time.monotonic()
+        record: dict[str, Any] = {}
+        try:
+            settings, _ = self._settings_and_request(context)
+            with self._guard_holds_the_limit(settings):
+                environment = environment_store(settings).ensure(
+                    self.organisation.codops,
+                    self.organisation.requirements,
+                    with_kernel=needs_kernel(self.organisation),
+                    emit=self._emit,
+                    time_limit_seconds=self._limit_seconds(),
+                )
+        except PeachError as error:
+            for line in str(error).splitlines():
+                self.log.error("%s", line)
+            record["reason"] = str(error)
+            raise TaskFailedExit(str(error)) from None
+        else:
+            record.update(reason="ok", environment=environment.digest)
+        finally:
+            record["environment_seconds"] = round(time.monotonic() - began, 3)
+            self._keep(context, record)
+
+
+class NotebookOperator(PeachOperator):
+    """Runs one task once: the branch's head, the organisation's environment, under the guard."""
+
+    shallow_copy_attrs: ClassVar[Sequence[str]] = ("python_callable", "op_kwargs", "peach_task")
+
+    def __init__(self, *, organisation: Organisation, task: Task, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(organisation=organisation, doc_json=definition_of(task), **kwargs)
+        self.peach_task = task
+
+    def execute(self, context: Context) -> Any:  # noqa: ANN401 - what the entry function returned
+        """Run the task; its result becomes the XCom ``return_value``. Raises ``TaskFailedExit``."""
+        from airflow_peach.loops.environment_store import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.loops.organisation_variables import organisation_variables  # noqa: PLC0415
+
+        try:
+            settings, request = self._settings_and_request(context)
+        except RunRequestError as error:
+            raise AirflowSkipException(str(error)) from None
+        if not request.includes(self.task_id):
+            raise AirflowSkipException("this run's conf.tasks names other tasks")
+        ti = context["ti"]
+        with self._guard_holds_the_limit(settings):
+            outcome = run_task(
+                TaskRun(
+                    organisation=self.organisation,
+                    task=self.peach_task,
+                    loop=self.peach_task.loop,
+                    label=f"{ti.run_id}-{ti.try_number}",
+                    time_limit_seconds=self._limit_seconds(),
+                    args=request.args,
+                    variables=organisation_variables(self.organisation.codops),
+                ),
+                settings,
+                environment_store(settings),
+                emit=self._emit,
+                keep=lambda record: self._keep(context, record),
+            )
+        if outcome.status == "superseded":
+            raise AirflowSkipException(outcome.reason)
+        if outcome.status == "failed":
+            raise TaskFailedExit(outcome.reason)
+        return outcome.value
+
+
+def _is_environment(task_id: str) -> bool:
+    return task_id.rpartition(".")[2] == identifiers.ENVIRONMENT_TASK
