@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.errors import PeachError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_peach.authoring.problems import Place, Problem
 
 METADATA_LOOP = "metadata"
 
@@ -42,7 +45,7 @@ class RepositoryFiles(Protocol):
 
 @dataclass(frozen=True)
 class RequirementEntry:
-    """One PEP 508 requirement and the place that asks for it. ``text`` is normalised (``str(Requirement)``)."""
+    """One PEP 508 requirement, normalised (``str(Requirement)``), and the place that asks for it."""
 
     text: str
     place: Place
@@ -100,7 +103,7 @@ class ConfigurationFile:
 
 @dataclass(frozen=True)
 class RepositoryConfiguration:
-    """What all configuration files of one repository say, every file with its codops (None: a problem says why)."""
+    """What all configuration files of one repository say, each with its codops (None: a problem says why)."""
 
     repository: str
     version: str

@@ -6,13 +6,17 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_peach.errors import PeachError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where something stands: ``repository@version:file:line:column``, as far as known. Lines and columns from 1."""
+    """Where something stands: ``repository@version:file:line:column``, as far as known; both count from 1."""
 
     repository: str
     version: str = ""
@@ -55,7 +59,23 @@ class Problem:
         return f"{self.place}:{about} {self.cause}{remedy}"
 
 
+class ProblemError(PeachError):
+    """Reading cannot go on; ``cause`` and ``remedy`` are those of the problem it becomes. Picklable."""
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(f"{cause}; {remedy}" if remedy else cause)
+        self.cause = cause
+        self.remedy = remedy
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` with the nearest of the known names, or an empty string."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean '{nearest[0]}'?" if nearest else ""
+
+
+def quoted(text: str) -> str:
+    """Return a text of the author's in quotes, on one line and not too long to be read in a message."""
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[: SHOWN_CHARACTERS - 1] + "…"
+    return f"'{text}'" if text.isprintable() else repr(text)
