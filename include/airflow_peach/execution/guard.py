@@ -1,0 +1,334 @@
+"""The guard: starts one command, and sees to it that nothing of it outlives its end, its limit or its caller.
+
+A script, run by ``guarded.py`` as ``python -I -S guard.py``; standard library only. Standard input carries the
+specification (see ``guarded.py``), then stays open: its end means that the caller is gone. The guard is in a
+session of its own and is the subreaper of all it starts, so neither a signal to the caller's process group nor a
+double fork gets a process out of its sight.
+
+It writes one JSON object a line to the report descriptor: ``waiting`` (for the lock), ``started``, ``ended``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+from typing import Any
+
+# -I -S leaves only the standard library on the path; append, so that nothing of ours can shadow it.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from airflow_peach.execution import process_tree  # noqa: E402 - needs the line above
+
+# linux/prctl.h
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+
+POLL_SECONDS = 1.0
+FASTEST_LOOK_SECONDS = 0.1
+# A look at /proc may use this part of one core: it comes the more seldom the more processes there are.
+LOOK_SHARE = 0.02
+# A fork bomb is ended at this many processes; a limit of the kernel's would count the platform's own, too.
+PROCESS_LIMIT = 2000
+# What cannot be killed within this waits for a broken disk; it is reported and left.
+SWEEP_SECONDS = 30.0
+
+KIND_EXITED = "exited"
+KIND_TIMED_OUT = "timed_out"
+KIND_MEMORY = "memory"
+KIND_PROCESSES = "processes"
+KIND_CANCELLED = "cancelled"
+KIND_PARENT_GONE = "parent_gone"
+KIND_LOCKED = "locked"
+KIND_NOT_STARTED = "not_started"
+
+POLITE_KINDS = (KIND_TIMED_OUT, KIND_CANCELLED)
+
+
+class CannotStartError(Exception):
+    """The command could not be executed."""
+
+
+class Surroundings:
+    """What may end an execution from outside: signals to the guard, the caller's end; and news of children."""
+
+    def __init__(self, lifeline: int, caller: int) -> None:
+        self.cancelled = False
+        self.caller_gone = False
+        self._caller = caller
+        self._poll = select.poll()
+        self._lifeline = lifeline
+        self._poll.register(lifeline, select.POLLIN)
+        self._wake, wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._poll.register(self._wake, select.POLLIN)
+        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._cancel)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something happens, ``seconds`` at most."""
+        for descriptor, _ in self._poll.poll(max(0.0, seconds) * 1000):
+            if descriptor == self._wake:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake, 4096)
+            elif not os.read(self._lifeline, 4096):
+                self.caller_gone = True
+                self._poll.unregister(self._lifeline)
+        # The write end of the lifeline may live on in a fork of the caller's; its pid does not.
+        if os.getppid() != self._caller:
+            self.caller_gone = True
+
+    def interruption(self) -> str:
+        """Return why everything must end now, or nothing."""
+        if self.caller_gone:
+            return KIND_PARENT_GONE
+        return KIND_CANCELLED if self.cancelled else ""
+
+    def _cancel(self, *_: object) -> None:
+        self.cancelled = True
+
+
+class Tree:
+    """The command and all it starts: its statuses, its memory."""
+
+    def __init__(self, command: int, memory_limit_bytes: int) -> None:
+        self.command = command
+        self.peak_bytes = 0
+        self.statuses: dict[int, int] = {}
+        self.all_gone = False
+        self._limit_bytes = memory_limit_bytes
+        self._next_look = 0.0
+
+    def reap(self) -> None:
+        """Collect what has ended."""
+        ended, self.all_gone = process_tree.reap()
+        self.statuses.update(ended)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code, negative for a signal; None while it runs."""
+        status = self.statuses.get(self.command)
+        return None if status is None else os.waitstatus_to_exitcode(status)
+
+    def look(self) -> str:
+        """Measure when it is time to; return which limit is crossed, or nothing."""
+        begin = time.monotonic()
+        if begin < self._next_look:
+            return ""
+        processes = process_tree.descendants(os.getpid())
+        resident = sum(process.resident_bytes for process in processes)
+        if 0 < self._limit_bytes < resident:
+            resident = process_tree.proportional_bytes(processes)
+        self.peak_bytes = max(self.peak_bytes, resident)
+        now = time.monotonic()
+        self._next_look = now + min(POLL_SECONDS, max(FASTEST_LOOK_SECONDS, (now - begin) / LOOK_SHARE))
+        if len(processes) > PROCESS_LIMIT:
+            return KIND_PROCESSES
+        return KIND_MEMORY if 0 < self._limit_bytes < resident else ""
+
+    def seconds_to_look(self) -> float:
+        """Return how long until ``look`` measures again."""
+        return max(0.0, self._next_look - time.monotonic())
+
+
+def main() -> None:
+    """Do what the specification on standard input says."""
+    caller = os.getppid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever the caller's thread had blocked
+    specification = read_specification(0)
+    report_to = specification["report"]
+    os.set_blocking(report_to, False)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    surroundings = Surroundings(0, caller)
+    begin = time.monotonic()
+    refused = _lock(specification, surroundings)
+    waited = time.monotonic() - begin
+    outcome = {"kind": refused} if refused else _run(specification, surroundings)
+    _report(report_to, event="ended", waited_seconds=waited, **outcome)
+
+
+def read_specification(descriptor: int) -> dict[str, Any]:
+    """Read a length (8 bytes, big endian) and that many bytes of JSON. Ends the process when the caller is gone."""
+    (length,) = struct.unpack(">Q", _read_exactly(descriptor, 8))
+    specification: dict[str, Any] = json.loads(_read_exactly(descriptor, length))
+    return specification
+
+
+def _read_exactly(descriptor: int, count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        part = os.read(descriptor, count - len(parts))
+        if not part:
+            sys.exit(1)
+        parts += part
+    return bytes(parts)
+
+
+def _lock(specification: dict[str, Any], surroundings: Surroundings) -> str:
+    # The kernel lets go of it when this process ends: after the last descendant.
+    if not specification["lock"]:
+        return ""
+    descriptor = os.open(specification["lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + specification["lock_wait_seconds"]
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            return ""
+        if not told:
+            _report(specification["report"], event="waiting")
+            told = True
+        surroundings.wait(FASTEST_LOOK_SECONDS)
+        if interruption := surroundings.interruption():
+            return interruption
+        if time.monotonic() >= deadline:
+            return KIND_LOCKED
+
+
+def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:
+    begin = time.monotonic()
+    try:
+        tree = Tree(start(specification), specification["memory_limit_bytes"])
+    except CannotStartError as error:
+        return {"kind": KIND_NOT_STARTED, "message": str(error)}
+    _report(specification["report"], event="started")
+    try:
+        kind = _watch(tree, surroundings, begin + specification["time_limit_seconds"])
+        if kind in POLITE_KINDS:
+            _end_politely(tree, surroundings, specification)
+    finally:
+        statuses, survivors = process_tree.end_all(SWEEP_SECONDS)
+    tree.statuses.update(statuses)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "kind": kind,
+        "exit_code": tree.exit_code,
+        "run_seconds": time.monotonic() - begin,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_memory_bytes": max(tree.peak_bytes, usage.ru_maxrss * 1024),
+        "survivors": survivors,
+    }
+
+
+def _watch(tree: Tree, surroundings: Surroundings, deadline: float) -> str:
+    while True:
+        tree.reap()
+        if tree.exit_code is not None:
+            return KIND_EXITED
+        if interruption := surroundings.interruption():
+            return interruption
+        if time.monotonic() >= deadline:
+            return KIND_TIMED_OUT
+        if crossed := tree.look():
+            return crossed
+        surroundings.wait(min(tree.seconds_to_look(), deadline - time.monotonic()))
+
+
+def _end_politely(tree: Tree, surroundings: Surroundings, specification: dict[str, Any]) -> None:
+    # To every process, not to the group: inside a sandbox the command is in a session of its own. The sandbox
+    # itself would take everything down with it, so the signal goes past it.
+    processes = process_tree.descendants(os.getpid())
+    if specification["sandboxed"]:
+        processes = [process for process in processes if process.pid != tree.command]
+    process_tree.signal_all(processes, signal.SIGTERM)
+    process_tree.signal_all(processes, signal.SIGCONT)
+    deadline = time.monotonic() + specification["grace_seconds"]
+    while time.monotonic() < deadline and not surroundings.caller_gone:
+        tree.reap()
+        if tree.all_gone:
+            return
+        surroundings.wait(min(FASTEST_LOOK_SECONDS, deadline - time.monotonic()))
+
+
+def start(specification: dict[str, Any]) -> int:
+    """Start the command; return its pid.
+
+    Raises:
+        CannotStartError: it cannot be executed; the message says what and why.
+    """
+    error_reader, error_writer = os.pipe2(os.O_CLOEXEC)
+    guard = os.getpid()
+    command = os.fork()
+    if command == 0:
+        try:
+            _become(specification, guard)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            os.write(error_writer, f"{error.strerror}{where}".encode())
+        finally:
+            os._exit(127)
+    os.close(error_writer)
+    for descriptor in {specification["output"], *specification["descriptors"].values()}:
+        os.close(descriptor)
+    with os.fdopen(error_reader, "rb") as errors:
+        message = errors.read().decode("utf-8", "replace")
+    if message:
+        os.waitpid(command, 0)
+        raise CannotStartError(message)
+    return command
+
+
+def _become(specification: dict[str, Any], guard: int) -> None:
+    os.setsid()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:  # it died before the line above
+        os._exit(1)
+    if not specification["sandboxed"]:  # bubblewrap sets it itself, and is setuid on some systems
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    _offer_to_the_kernel()
+    _place_descriptors(specification)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.chdir(specification["cwd"])
+    os.execve(specification["argv"][0], specification["argv"], specification["environment"])
+
+
+def _offer_to_the_kernel() -> None:
+    # When the machine runs out of memory, it shall be this process that goes, not Airflow's.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def _place_descriptors(specification: dict[str, Any]) -> None:
+    output = specification["output"]
+    wanted = {0: os.open("/dev/null", os.O_RDONLY), 1: output, 2: output}
+    wanted.update({int(number): descriptor for number, descriptor in specification["descriptors"].items()})
+    # Out of the way first: a source may have the number of another's target. 64 is beyond all of both.
+    moved = {number: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64) for number, source in wanted.items()}
+    for number, source in moved.items():
+        os.dup2(source, number)
+    top = max(wanted) + 1
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) >= top:
+            with contextlib.suppress(OSError):  # the descriptor that listed the directory
+                os.set_inheritable(int(name), False)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+
+
+def _report(descriptor: int, **fields: object) -> None:
+    # Far below the size of a pipe. Nobody reads it any more when the caller is gone.
+    with contextlib.suppress(BrokenPipeError, BlockingIOError):
+        os.write(descriptor, json.dumps(fields).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
