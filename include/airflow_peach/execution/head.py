@@ -7,30 +7,32 @@ is run and the log says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_peach.authoring.entry_function import extract
-from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES
+from airflow_peach.authoring.entry_function import check_arguments, extract, find_entry_function
+from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES, read_cells
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.store import read_statuses
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.commit import CommitFiles
-from airflow_peach.repositories.mirror import Mirror
+from airflow_peach.repositories.mirror import VERSION_CHARACTERS, Mirror
 from airflow_peach.repositories.sources import RepositoryAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_peach.authoring.definitions import TaskEntry
     from airflow_peach.authoring.program import Program
     from airflow_peach.catalogue.model import Task
     from airflow_peach.settings import Settings
 
-SHORT_HASH = 8
-
 
 class NoHeadError(PeachError):
     """There is no code to run: the repository was never fetched, or is no longer among the sources."""
+
+
+class ProgramError(PeachError):
+    """The head's notebook cannot be run; the message says where, what, and what to do."""
 
 
 class SupersededError(PeachError):
@@ -48,7 +50,7 @@ class Head:
     @property
     def version(self) -> str:
         """The version of an execution: the short hash of the commit whose code ran."""
-        return self.commit[:SHORT_HASH]
+        return self.commit[:VERSION_CHARACTERS]
 
 
 def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None]) -> Head:
@@ -70,27 +72,32 @@ def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None])
         known = mirror.head()
         if known is None:
             raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
-        emit(f"WARNING: {error}; running the last known commit {known.commit[:SHORT_HASH]} of {known.committed_at}")
+        emit(
+            f"WARNING: {error}; running the last known commit {known.commit[:VERSION_CHARACTERS]} of {known.committed_at}"
+        )
         head = known
     return Head(repository, head.commit, CommitFiles(mirror, head.commit))
 
 
-def read_program(head: Head, task: Task) -> Program:
-    """Extract what is to run from the head's notebook.
+def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:
+    """Extract what is to run from the head's notebook, and check that the entry function takes ``args``.
 
     Raises:
         SupersededError: it fails because the head defines the task otherwise, or no longer.
-        PeachError: the notebook or the entry function is missing or cannot be read.
+        ProgramError: the notebook or the entry function is missing or cannot be read, or does not take ``args``.
     """
     try:
         content = head.files.read(task.notebook, limit_bytes=NOTEBOOK_LIMIT_BYTES)
-        return extract(content, task.notebook, task.method, full_notebook=task.full_notebook)
+        entry = find_entry_function(read_cells(content, task.notebook), task.method, task.notebook)
+        if wrong := check_arguments(entry, args):
+            raise ProgramError("; ".join(f"{cause}; {remedy}" for cause, remedy in wrong))
+        return extract(content, task.notebook, task.method, task.full_notebook)
     except PeachError as error:
-        raise_if_superseded(head, task)
-        raise type(error)(f"{head.repository}@{head.version}:{error}") from error
+        _raise_if_superseded(head, task)
+        raise ProgramError(f"{head.repository}@{head.version}: {error}") from error
 
 
-def raise_if_superseded(head: Head, task: Task) -> None:
+def _raise_if_superseded(head: Head, task: Task) -> None:
     """Raise ``SupersededError`` when the head defines ``task`` otherwise than this loop, or no longer."""
     configuration = read_repository(head.files, repository=head.repository, version=head.version)
     files = [file for file in configuration.files if file.codops == task.codops]

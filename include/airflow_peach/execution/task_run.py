@@ -81,7 +81,9 @@ def run_task(
     record: Record = {"repository": run.task.repository, "notebook": run.task.notebook}
     try:
         with _own_folder(settings.home) as folder:
-            outcome = _run(run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep)
+            outcome = _run(
+                run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep
+            )
     except SupersededError as error:
         outcome = Outcome("superseded", str(error))
     except PeachError as error:
@@ -111,7 +113,9 @@ def _run(
     checkout = folder / "checkout"
     for note in head.files.checkout(checkout).notes:
         emit(f"WARNING: {note}")
-    emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
+    emit(
+        f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()"
+    )
 
     ready = time.monotonic()
     environment = _environment(run, environments, run.time_limit_seconds - (ready - began), emit)
@@ -151,7 +155,9 @@ def _request(
     scratch.mkdir()
     terms = run.organisation.terms
     memory = settings.memory_limit_bytes if terms.memory_limit_bytes is None else terms.memory_limit_bytes
-    artefact = settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
+    artefact = (
+        settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
+    )
     return ExecutionRequest(
         codops=run.task.codops,
         task=run.task.name,

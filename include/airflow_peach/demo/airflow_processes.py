@@ -1,0 +1,164 @@
+"""Airflow's processes: each under a guard, so that none outlives the demo, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_peach.errors import PeachError
+from airflow_peach.execution.guarded import GUARD
+
+if TYPE_CHECKING:
+    import threading
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from airflow_peach.demo.airflow_home import AirflowHome
+
+SERVICES = {"api-server": ["api-server"], "scheduler": ["scheduler"], "dag-processor": ["dag-processor"]}
+
+START_SECONDS = 120.0
+MIGRATION_SECONDS = 180.0
+GRACE_SECONDS = 8.0
+FOREVER_SECONDS = 100 * 365 * 86400.0
+POLL_SECONDS = 0.2
+
+
+class AirflowProcessesError(PeachError):
+    """Airflow did not start."""
+
+
+class AirflowProcesses:
+    """Starts Airflow's services, and ends them when the block is left.
+
+    Args:
+        home: the demo's Airflow.
+        logs: where each service's output goes, ``airflow-<service>.log``.
+    """
+
+    def __init__(self, home: AirflowHome, logs: Path) -> None:
+        self._home = home
+        self._logs = logs
+        self._guards: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def log(self, service: str) -> Path:
+        """Return the log of a service."""
+        return self._logs / f"airflow-{service}.log"
+
+    def migrate_database(self, stop: threading.Event) -> None:
+        """Make or migrate the database. Raises ``AirflowProcessesError`` when that fails."""
+        guard = self._spawn("db-migrate", ["db", "migrate"])
+        deadline = time.monotonic() + MIGRATION_SECONDS
+        while guard.poll() is None and not stop.is_set() and time.monotonic() < deadline:
+            stop.wait(POLL_SECONDS)
+        finished = guard.poll() is not None
+        self._end(guard)
+        if stop.is_set():
+            return
+        if not finished or not (self._home.path / "airflow.db").exists():
+            raise AirflowProcessesError(f"Airflow's database could not be made; see {self.log('db-migrate')}")
+
+    def start(self) -> None:
+        """Start all services."""
+        for service, arguments in SERVICES.items():
+            self._guards[service] = self._spawn(service, arguments)
+
+    def ended(self) -> str:
+        """Return the name of a service that is no longer running, or nothing."""
+        return next((name for name, guard in self._guards.items() if guard.poll() is not None), "")
+
+    def wait_until_healthy(self, stop: threading.Event) -> bool:
+        """Wait for all services to report that they are healthy; False when asked to stop before.
+
+        Raises:
+            AirflowProcessesError: one ended, or it took too long.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not self._healthy():
+            if stop.wait(POLL_SECONDS):
+                return False
+            if ended := self.ended():
+                raise AirflowProcessesError(f"Airflow's {ended} ended; its log is {self.log(ended)}")
+            if time.monotonic() > deadline:
+                raise AirflowProcessesError(f"Airflow is not healthy after {START_SECONDS:g} s; see {self._logs}")
+        return True
+
+    def stop(self) -> None:
+        """End every service and all it started: politely, then for certain."""
+        for guard in self._guards.values():
+            if guard.poll() is None:
+                guard.send_signal(signal.SIGTERM)
+        for guard in self._guards.values():
+            self._end(guard)
+        self._guards.clear()
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._home.url}/api/v2/monitor/health", timeout=5) as response:  # noqa: S310 - our own address
+                parts = json.load(response)
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
+        return all(parts.get(name, {}).get("status") == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
+
+    def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        """Start ``airflow <arguments>`` under a guard; the pipe to the guard is its lifeline (see ``guard.py``)."""
+        specification = {
+            "argv": [sys.executable, "-m", "airflow", *arguments],
+            "environment": self._home.environment(),
+            "cwd": str(self._home.path),
+            "time_limit_seconds": FOREVER_SECONDS,
+            "grace_seconds": GRACE_SECONDS,
+            "memory_limit_bytes": 0,
+            "lock": "",
+            "lock_wait_seconds": 0,
+            "sandboxed": False,
+            "descriptors": {},
+        }
+        with self.log(name).open("ab") as log, Path(os.devnull).open("wb") as nowhere:
+            specification |= {"output": log.fileno(), "report": nowhere.fileno()}
+            guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(GUARD)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=(log.fileno(), nowhere.fileno()),
+                cwd="/",
+                env={},
+                start_new_session=True,
+            )
+        message = json.dumps(specification).encode()
+        if guard.stdin is None:
+            raise AssertionError("stdin=PIPE gives a pipe")
+        guard.stdin.write(struct.pack(">Q", len(message)) + message)
+        guard.stdin.flush()
+        return guard
+
+    def _end(self, guard: subprocess.Popen[bytes]) -> None:
+        if guard.poll() is None:
+            guard.send_signal(signal.SIGTERM)
+        try:
+            guard.wait(GRACE_SECONDS + 2)
+        except subprocess.TimeoutExpired:
+            pass  # its lifeline is cut below: then it kills
+        if guard.stdin is not None:
+            guard.stdin.close()
+        guard.wait()
