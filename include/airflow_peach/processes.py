@@ -73,7 +73,7 @@ def run(
     timeout_seconds: float,
     output_limit_bytes: int = DEFAULT_OUTPUT_LIMIT_BYTES,
     input: bytes | None = None,  # noqa: A002 - what subprocess calls it
-    on_stdout: Callable[[bytes], None] | None = None,
+    on_stdout: Callable[[bytes], object] | None = None,
     inherited: Collection[int] = (),
 ) -> Completed:
     """Run a command to its end and return how it ended, whatever its exit code.
@@ -194,7 +194,7 @@ class _Exchange:
         self._selector.close()
 
     def copy_until(
-        self, deadline: float, *, stdout: Callable[[bytes], None], stderr: Callable[[bytes], None]
+        self, deadline: float, *, stdout: Callable[[bytes], object], stderr: Callable[[bytes], object]
     ) -> None:
         """Return when all pipes are closed, the child has ended, or ``deadline`` has passed."""
         while self._selector.get_map() and (remaining := deadline - time.monotonic()) > 0:
@@ -222,7 +222,7 @@ class _Exchange:
         if not self._input:
             self._close(pipe)
 
-    def _drain(self, pipe: IO[bytes], consume: Callable[[bytes], None]) -> None:
+    def _drain(self, pipe: IO[bytes], consume: Callable[[bytes], object]) -> None:
         with contextlib.suppress(BlockingIOError):
             if data := os.read(pipe.fileno(), _CHUNK_BYTES):
                 consume(data)

@@ -1,0 +1,91 @@
+"""GitPython's command interface, with the safe environment and our own process runner.
+
+GitPython itself starts git with the environment of this process, and its time limit depends on ``pgrep`` or
+``ps`` being there to find git's helpers (``git-remote-https`` holds the pipes when only git is killed). So
+its ``execute`` is replaced; what it offers above that stays. No persistent ``cat-file`` is ever started.
+
+Import this module where git is called, not at the top: GitPython takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import git
+
+from airflow_peach.processes import Completed, run
+from airflow_peach.repositories.git_environment import GitError, git_environment, redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+# A listing of a million files fits.
+OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
+_REASON_CHARACTERS = 500
+
+
+class ByteSink(Protocol):
+    """What takes the output of a command piece by piece."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next piece."""
+
+
+class RepositoryGit(git.Git):
+    """git on one bare repository: ``RepositoryGit(path).for_each_ref(...)`` runs ``git for-each-ref ...``.
+
+    Args:
+        path: the repository; None for commands that need none.
+        inherited: file descriptors that the git processes keep open: the repository's lock, so that a git
+            that outlives a killed sync still holds it.
+    """
+
+    def __init__(self, path: Path | None, *, inherited: Sequence[int] = ()) -> None:
+        super().__init__(path)
+        self._path = path
+        self._inherited = tuple(inherited)
+
+    def execute(  # type: ignore[override]  # the options of GitPython's that make sense here
+        self,
+        command: Sequence[str],
+        *,
+        istream: IO[bytes] | None = None,
+        output_stream: ByteSink | None = None,
+        kill_after_timeout: float | None = None,
+        stdout_as_string: bool = True,
+        with_extended_output: bool = False,
+        with_exceptions: bool = True,
+    ) -> Any:  # noqa: ANN401 - GitPython's: text, bytes, or a tuple with them
+        """Run ``command`` as GitPython's ``Git.execute`` does, for the options it takes.
+
+        Raises:
+            GitError: it failed.
+            ProcessTimeoutError: it did not end within ``kill_after_timeout`` seconds (default 60).
+        """
+        completed = run(
+            command,
+            cwd=self._path or Path("/"),
+            env=git_environment(self._path),
+            timeout_seconds=kill_after_timeout or DEFAULT_TIMEOUT_SECONDS,
+            output_limit_bytes=OUTPUT_LIMIT_BYTES,
+            input=istream.read() if istream is not None else None,
+            on_stdout=output_stream.write if output_stream is not None else None,
+            inherited=self._inherited,
+        )
+        if with_exceptions and completed.returncode:
+            raise GitError(_reason(completed))
+        if completed.truncated:
+            raise GitError(f"git {command[1]}: more than {OUTPUT_LIMIT_BYTES} bytes of output")
+        stdout = completed.text if stdout_as_string else completed.stdout
+        return (completed.returncode, stdout, completed.error_text) if with_extended_output else stdout
+
+
+def _reason(completed: Completed) -> str:
+    """Return what git says was wrong: its first line, not the advice after it."""
+    lines = [line.strip() for line in completed.error_text.splitlines()]
+    said = [line for line in lines if line and not line.startswith(("warning:", "hint:"))]
+    if not said:
+        return f"git ended with exit code {completed.returncode} and said nothing"
+    return redact_text(said[0].removeprefix("fatal: ").removeprefix("error: "))[:_REASON_CHARACTERS]

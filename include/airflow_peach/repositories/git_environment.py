@@ -1,0 +1,93 @@
+"""The safe environment of every git call.
+
+Only named variables of ours pass. Configuration comes from ``git.config`` beside this file and from nowhere
+else: no user, no system, no ``GIT_*`` variable, no hook, no filter, no credential helper, no prompt.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow_peach.errors import PeachError
+
+CONFIGURATION = Path(__file__).with_name("git.config")
+
+# What git, curl and ssh need of us: programs, libraries, proxies, certificates, the ssh agent.
+_PASSED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+)
+
+_FIXED = {
+    # No file of the user: neither .gitconfig nor .netrc. ssh takes its keys from the account, not from HOME.
+    "HOME": "/nonexistent",
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": str(CONFIGURATION),
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    # Stronger than protocol.*: no configuration can add ext:: or another helper to it.
+    "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
+    # A source must not make git fetch from elsewhere with the source's own configuration (CVE-2024-32004).
+    "GIT_NO_LAZY_FETCH": "1",
+    # A question nobody will answer is a failure; a dead connection is noticed within a minute.
+    "GIT_SSH_COMMAND": (
+        "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
+    ),
+}
+
+
+class GitError(PeachError):
+    """A git command failed; the message is what git said, redacted."""
+
+
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+
+
+def git_environment(git_dir: Path | None = None) -> dict[str, str]:
+    """Return the whole environment of a git call.
+
+    Args:
+        git_dir: the repository it works on. Named, so that git looks for none in the folders above, and does
+            not ask who owns it.
+    """
+    environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    environment |= _FIXED
+    if git_dir is not None:
+        environment["GIT_DIR"] = str(git_dir)
+    return environment
+
+
+def redact(url: str) -> str:
+    """Return ``url`` without credentials: no password, no user of http, no query."""
+    if "://" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    except ValueError:
+        return url.partition("://")[0] + "://…"
+    if user and not parts.scheme.startswith("http"):
+        host = f"{user}@{host}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def redact_text(text: str) -> str:
+    """Return ``text`` with every URL in it redacted."""
+    return _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)

@@ -1,0 +1,301 @@
+"""Our bare local copy of one repository: its branch's newest commit, and the one before.
+
+A mirror is ``<home>/mirrors/<name>.git``. ``refs/peach/head`` is the newest commit known; ``HEAD`` only notes
+the name of the branch it came from (it is never born). Who writes holds ``<home>/locks/mirrors/<name>``, and
+so do the git processes it starts; readers need no lock, because a commit's objects never change.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_peach.errors import PeachError
+from airflow_peach.processes import ProcessTimeoutError, ProgramMissingError
+from airflow_peach.repositories.git_environment import GitError, redact
+from airflow_peach.storage import LockedError, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_peach.repositories.git_command import RepositoryGit
+    from airflow_peach.repositories.sources import RepositoryAddress
+
+log = logging.getLogger(__name__)
+
+HEAD_REF = "refs/peach/head"
+# Keeps the objects of the head before, for an execution that started just before the last fetch.
+PREVIOUS_REF = "refs/peach/previous"
+
+VERSION_CHARACTERS = 8
+_NAME_LIMIT_BYTES = 200
+_COMPACT_TIMEOUT_SECONDS = 120
+_BRANCHES_NAMED = 5
+
+
+class FetchError(PeachError):
+    """The repository could not be fetched; its last head stays."""
+
+
+class CorruptMirrorError(PeachError):
+    """git cannot read something that the mirror must hold; the next fetch makes the mirror anew."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest commit of a repository's branch. ``committed_at`` is UTC."""
+
+    commit: str
+    branch: str
+    committed_at: dt.datetime
+
+    @property
+    def version(self) -> str:
+        """The commit's short hash: the version of what runs."""
+        return self.commit[:VERSION_CHARACTERS]
+
+
+@dataclass(frozen=True)
+class _RemoteHead:
+    commit: str
+    ref: str
+    branch: str
+
+
+class Mirror:
+    """The mirror of one repository. Making the object touches nothing.
+
+    Args:
+        home: the library's home directory.
+        address: of the repository.
+        branch: the one that is executed; without it in the remote, the remote's default branch.
+    """
+
+    def __init__(self, home: Path, address: RepositoryAddress, branch: str) -> None:
+        self.address = address
+        self.branch = branch
+        self.path = home / "mirrors" / f"{_safe(address.name)}.git"
+        self._lock = home / "locks" / "mirrors" / _safe(address.name)
+        self._aside = self.path.with_suffix(".corrupt")
+        self._suspect = self.path / "peach-suspect"
+
+    def git(self, *, inherited: Sequence[int] = ()) -> RepositoryGit:
+        """Return git on this mirror. Raises ``ProgramMissingError`` when there is no git here."""
+        return _git(self.path, inherited=inherited)
+
+    def head(self) -> Head | None:
+        """Return the last head known, without asking the network; None before the first fetch."""
+        if not self.path.is_dir():
+            return None
+        try:
+            return _read_head(self.git(), self.path)
+        except GitError as error:
+            log.warning("%s: the mirror %s cannot be read: %s", self.address.name, self.path, error)
+            return None
+
+    def fetch(self, timeout_seconds: float) -> Head:
+        """Ask the remote for its head, bring it here when it is new, and return it.
+
+        An unchanged remote costs one ``git ls-remote``. Safe for any number of processes at once. A mirror
+        that git cannot fetch into although the remote answers is made anew beside and then swapped; the old
+        one is moved to ``<name>.corrupt``.
+
+        Raises:
+            FetchError: unreachable, emptied, without such a branch, or not within ``timeout_seconds``.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            if not self.path.exists() and self._aside.exists():
+                with self._locked(deadline):
+                    self._restore()
+            remote = self._ask(deadline)
+            if (head := self._unchanged(remote)) is not None:
+                return head
+            with self._locked(deadline) as lock:
+                return self._unchanged(remote) or self._bring(remote, deadline, lock)
+        except (GitError, LockedError, ProgramMissingError) as error:
+            raise self._error(str(error)) from error
+        except ProcessTimeoutError as error:
+            raise self._error(f"no answer within {timeout_seconds:g} s") from error
+        except OSError as error:
+            raise self._error(f"{error.filename or self.path}: {error.strerror}") from error
+
+    def report_corrupt(self, reason: str) -> CorruptMirrorError:
+        """Note that the mirror cannot be read, so that the next fetch makes it anew; return the error."""
+        if self.path.is_dir():
+            self._suspect.touch()
+        return CorruptMirrorError(
+            f"{self.address.name}: the mirror {self.path} is damaged ({reason}); the next fetch makes it anew"
+        )
+
+    @contextmanager
+    def _locked(self, deadline: float) -> Iterator[int]:
+        with locked(self._lock, timeout_seconds=max(0.0, deadline - time.monotonic())) as descriptor:
+            yield descriptor
+
+    def _error(self, cause: str) -> FetchError:
+        return FetchError(f"{self.address.name}: cannot be fetched from {redact(self.address.url)}: {cause}")
+
+    def _unchanged(self, remote: _RemoteHead) -> Head | None:
+        if self._suspect.exists() or (head := self.head()) is None:
+            return None
+        return head if (head.commit, head.branch) == (remote.commit, remote.branch) else None
+
+    def _ask(self, deadline: float) -> _RemoteHead:
+        """Ask the remote which branch is executed and where it stands."""
+        refs, default = self._list_remote(deadline, "HEAD", f"refs/heads/{self.branch}")
+        wanted = f"refs/heads/{self.branch}"
+        if wanted in refs:
+            return _RemoteHead(refs[wanted], wanted, self.branch)
+        if "HEAD" in refs:
+            # A detached HEAD has no branch; its commit is what the remote shows.
+            return _RemoteHead(
+                refs["HEAD"], default or "HEAD", (default or "HEAD").removeprefix("refs/heads/")
+            )
+        # Nothing, or a HEAD that names a branch nobody pushed (`git init --bare`, then a push of another).
+        refs, _ = self._list_remote(deadline, "refs/heads/*")
+        if not refs:
+            raise self._error("it is empty: nothing was pushed to it, or everything was removed")
+        if len(refs) > 1:
+            names = ", ".join(sorted(ref.removeprefix("refs/heads/") for ref in refs)[:_BRANCHES_NAMED])
+            raise self._error(
+                f"it has no branch '{self.branch}' and its default branch does not exist; push "
+                f"'{self.branch}', or make one of its branches ({names}) the default"
+            )
+        ((ref, commit),) = refs.items()
+        return _RemoteHead(commit, ref, ref.removeprefix("refs/heads/"))
+
+    def _list_remote(self, deadline: float, *patterns: str) -> tuple[dict[str, str], str]:
+        """Return the remote's refs with their commits, and the ref that its HEAD names."""
+        answer = _git(None).ls_remote(
+            "--symref", "--", self.address.url, *patterns, kill_after_timeout=_remaining(deadline)
+        )
+        refs: dict[str, str] = {}
+        default = ""
+        for line in str(answer).splitlines():
+            value, _, ref = line.partition("\t")
+            if value.startswith("ref: "):
+                default = value.removeprefix("ref: ") if ref == "HEAD" else default
+            # A pattern matches at the end of a name: refs/remotes/x/HEAD is not meant.
+            elif ref == "HEAD" or ref.startswith("refs/heads/"):
+                refs[ref] = value
+        return refs, default
+
+    def _bring(self, remote: _RemoteHead, deadline: float, lock: int) -> Head:
+        """Bring the remote's head into the mirror, whose lock is held."""
+        self._clear_leftovers()
+        if self.path.exists() and not self._suspect.exists():
+            try:
+                return self._update(self.path, remote, deadline, lock)
+            except GitError as error:
+                log.warning("%s: making the mirror %s anew: %s", self.address.name, self.path, error)
+        return self._make_anew(remote, deadline, lock)
+
+    def _update(self, path: Path, remote: _RemoteHead, deadline: float, lock: int) -> Head:
+        git = _git(path, inherited=[lock])
+        if (before := _read_head(git, path)) is not None:
+            git.update_ref(PREVIOUS_REF, before.commit)
+        git.fetch(
+            "--depth=1",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--update-shallow",
+            "--quiet",
+            "--",
+            self.address.url,
+            f"+{remote.ref}:{HEAD_REF}",
+            kill_after_timeout=_remaining(deadline),
+        )
+        git.symbolic_ref("HEAD", f"refs/heads/{remote.branch}")
+        head = _read_head(git, path)
+        if head is None:
+            raise self._error("git fetched nothing and said nothing")
+        if before is not None:
+            self._compact(git)
+        return head
+
+    def _make_anew(self, remote: _RemoteHead, deadline: float, lock: int) -> Head:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
+        try:
+            _git(beside, inherited=[lock]).init("--bare", "--quiet", "--template=", str(beside))
+            head = self._update(beside, remote, deadline, lock)
+            if self.path.exists():
+                _remove(self._aside)
+                self.path.rename(self._aside)
+            beside.rename(self.path)
+        finally:
+            _remove(beside)
+        return head
+
+    def _compact(self, git: RepositoryGit) -> None:
+        """Let git pack what many fetches left, when it finds that worth while; no harm if it does not end."""
+        try:
+            git.gc("--auto", "--quiet", kill_after_timeout=_COMPACT_TIMEOUT_SECONDS)
+        except (GitError, ProcessTimeoutError) as error:
+            log.warning("%s: the mirror %s was not compacted: %s", self.address.name, self.path, error)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what a killed fetch left. We hold the lock, and a git that still ran would hold it too."""
+        self._restore()
+        for beside in self.path.parent.glob(f".{self.path.name}.*"):
+            _remove(beside)
+        for pattern in ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock"):
+            for stale in self.path.glob(pattern):
+                stale.unlink(missing_ok=True)
+
+    def _restore(self) -> None:
+        """Undo a swap of mirrors that was killed half-way."""
+        if not self.path.exists() and self._aside.exists():
+            self._aside.rename(self.path)
+
+
+def _read_head(git: RepositoryGit, path: Path) -> Head | None:
+    """Return what ``HEAD_REF`` holds. Raises ``GitError`` when it or its commit cannot be read."""
+    line = str(git.for_each_ref("--format=%(objectname) %(committerdate:unix)", HEAD_REF))
+    if not line:
+        return None
+    commit, _, seconds = line.partition(" ")
+    try:
+        branch = (path / "HEAD").read_text(encoding="utf-8").strip().removeprefix("ref: refs/heads/")
+    except OSError as error:
+        raise GitError(f"{error.filename}: {error.strerror}") from error
+    return Head(commit, branch, dt.datetime.fromtimestamp(int(seconds), dt.timezone.utc))
+
+
+def _git(path: Path | None, *, inherited: Sequence[int] = ()) -> RepositoryGit:
+    try:
+        from airflow_peach.repositories.git_command import RepositoryGit  # noqa: PLC0415 - see that module
+    except ImportError as error:
+        # GitPython tries git when it is imported.
+        raise ProgramMissingError(
+            "git cannot be run: install git 2.31 or newer, and have it on PATH"
+        ) from error
+    return RepositoryGit(path, inherited=inherited)
+
+
+def _remaining(deadline: float) -> float:
+    # Never 0 or less, which would mean "no limit": a limit that has passed is met at once.
+    return max(0.001, deadline - time.monotonic())
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _safe(name: str) -> str:
+    """Return a file name for a repository's name; different names give different ones."""
+    safe = quote(name, safe=" ")
+    if len(safe) <= _NAME_LIMIT_BYTES and not safe.startswith("."):
+        return safe
+    return f"{safe.lstrip('.')[:_NAME_LIMIT_BYTES]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
