@@ -64,7 +64,8 @@ def read_file(content: bytes, file: Place) -> ReadFile:
     findings = [_hint_at_dependencies(finding, root) for finding in findings]
     findings += filter(None, (_check_task_name(key, root) for key in names))
     paths = {finding.path for finding in findings}
-    codops = None if ("codops",) in paths else root.data().get("codops")  # type: ignore[union-attr] # not a set
+    declared = root.node(("codops",))
+    codops = None if declared is None or ("codops",) in paths else str(declared.data())
     faulty = {path[1] for path in paths if path[:1] == ("tasks",) and len(path) > 1}
     configuration = ConfigurationFile(
         path=file.file,

@@ -6,14 +6,27 @@ logic: ``configuration.py`` makes the typed values that the rest of the house wo
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from airflow_peach.authoring import rules
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 RequirementText = Annotated[str, AfterValidator(rules.requirement)]
 ArgumentName = Annotated[str, AfterValidator(rules.argument_name)]
+
+
+def _optional(**more: JsonValue) -> Callable[[dict[str, JsonValue]], None]:
+    """Return what adds ``more`` to a field's schema, and hides the empty default that stands for its absence."""
+
+    def add(schema: dict[str, JsonValue]) -> None:
+        schema.pop("default", None)
+        schema.update(more)
+
+    return add
 
 
 class StrictModel(BaseModel):
@@ -49,7 +62,7 @@ class TaskModel(StrictModel):
         description="'metadata' runs the task in the loop all organisations share, with a shorter limit; "
         "without it the task runs in the organisation's own loop.",
         examples=["metadata"],
-        json_schema_extra={"enum": ["metadata"]},
+        json_schema_extra=_optional(enum=["metadata"]),
     )
     args: Annotated[dict[ArgumentName, Any], AfterValidator(rules.arguments)] | None = Field(
         default=None,
@@ -74,11 +87,11 @@ class TasksModel(BaseModel):
 class ConfigurationModel(StrictModel):
     """A configuration file: `peach.yaml`, or a file of `peach.conf`."""
 
-    codops: Annotated[str, AfterValidator(rules.codops)] | None = Field(
-        default=None,
+    codops: Annotated[str, AfterValidator(rules.codops)] = Field(
+        default="",
         description="The organisation's code. A file without it takes that of peach.yaml in its repository.",
         examples=["debr"],
-        json_schema_extra={"pattern": rules.CODOPS_PATTERN},
+        json_schema_extra=_optional(pattern=rules.CODOPS_PATTERN),
     )
     dependencies: list[RequirementText] | None = Field(
         default=None,

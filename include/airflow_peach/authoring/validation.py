@@ -116,12 +116,25 @@ def find(
         model.model_validate(root.data())
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            path: Path = tuple(key for key in detail["loc"] if key != _KEY)
+            path = _path(root, detail["loc"])
             # What is flawed as YAML has been said; what the model makes of it says less.
             if path not in flawed:
                 known = (sections[path[0]] if len(path) > 1 and path[0] in sections else model).model_fields
                 findings.append(_finding(root, path, detail, list(known)))
     return sorted(_without_echoes(findings), key=lambda finding: (finding.line, finding.column))
+
+
+def _path(root: Node, location: tuple[int | str, ...]) -> Path:
+    """Return pydantic's location as keys of the tree: it names a key that is no text by its ``repr``."""
+    path: Path = ()
+    for key in location:
+        if key == _KEY:
+            continue
+        node = root.node(path)
+        if node is not None and node.step(key) is None:
+            key = next((own for own, _, _ in node.children() if repr(own) == key), key)  # noqa: PLW2901 - the same key, as it is
+        path += (key,)
+    return path
 
 
 def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
@@ -145,8 +158,8 @@ def _finding(root: Node, path: Path, detail: ErrorDetails, known: list[str]) -> 
     if kind == "missing":
         return finding_at(root, path, _MISSING, f"add '{path[-1]}: …'")
     if kind == "invalid_key" or detail["loc"][-1:] == (_KEY,):
-        text = mark.text if isinstance(mark, Scalar) else str(path[-1])
-        return finding_at(root, path, *_not_text("a key must be text", text, path[-1]))
+        text, key = (mark.text, mark.value) if isinstance(mark, Scalar) else (str(path[-1]), path[-1])
+        return finding_at(root, path, *_not_text("a key must be text", text, key))
     return finding_at(root, path, *_wrong_type(_EXPECTED[kind], root.node(path), detail["input"]))
 
 

@@ -1,0 +1,174 @@
+"""The code of a notebook, or of a Python file, as cells.
+
+Read at every execution, so it is read without validating it against the notebook schema (0.2 s for nbformat
+alone) and without failing for what does not concern the code. Formats 3 and 4 differ in where the cells are
+and what their source is called; a test holds our reading to nbformat's own upgrade.
+See https://nbformat.readthedocs.io/en/latest/format_description.html.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_peach.authoring.cell_source import parse, to_python
+from airflow_peach.authoring.problems import ProblemError, quoted
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterator
+
+NOTEBOOK_LIMIT_BYTES = 20 * 1024 * 1024
+
+_OLDEST_FORMAT, _NEWEST_FORMAT = 3, 4
+_SAVE_AGAIN = "open it in Jupyter and save it again"
+
+
+class NotebookError(ProblemError):
+    """The file cannot be read as a notebook; the cause begins with its path and, where known, the line."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One code cell.
+
+    Attributes:
+        number: its position among all cells of the notebook, from 1; a Python file is one cell.
+        source: its text.
+        is_module: it is a Python file: IPython's syntax means nothing in it.
+    """
+
+    number: int
+    source: str
+    is_module: bool = False
+
+    @cached_property
+    def transformed(self) -> str:
+        """The source as Python: magics replaced by the calls that a kernel makes of them."""
+        return self.source if self.is_module else to_python(self.source)
+
+    @cached_property
+    def tree(self) -> ast.Module | SyntaxError:
+        """The parsed source, or why it cannot be parsed."""
+        return parse(self.transformed)
+
+    def place(self, line: int) -> str:
+        """Return where ``line`` is for somebody who has the notebook open."""
+        return f"line {line}" if self.is_module else f"cell {self.number}"
+
+
+def read_cells(content: bytes, path: str) -> tuple[Cell, ...]:
+    """Return the code cells of the notebook or Python file, in order.
+
+    Args:
+        content: of the file.
+        path: of the file; its ending tells a Python file from a notebook.
+
+    Raises:
+        NotebookError: over 20 MiB, not JSON, not a notebook, a format other than 3 and 4, not Python.
+    """
+    if len(content) > NOTEBOOK_LIMIT_BYTES:
+        raise NotebookError(
+            f"{path}: has {len(content):,} bytes, and {NOTEBOOK_LIMIT_BYTES:,} are read",
+            "clear its outputs and save it",
+        )
+    if path.endswith(".py"):
+        return (Cell(1, _decode_module(content, path), is_module=True),)
+    notebook = _parse_json(content, path)
+    _check_format(notebook, path)
+    _check_language(notebook, path)
+    return tuple(
+        Cell(number, source)
+        for number, cell in enumerate(_all_cells(notebook), start=1)
+        if (source := _code(cell)) is not None
+    )
+
+
+def _decode_module(content: bytes, path: str) -> str:
+    try:
+        return importlib.util.decode_source(
+            content
+        )  # as Python does: coding line, byte order mark, line ends
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise NotebookError(f"{path}: not a text that Python can read: {error}", "save it as UTF-8") from None
+
+
+def _parse_json(content: bytes, path: str) -> dict[str, Any]:
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotebookError(f"{path}:{line}: not a notebook: not UTF-8", _SAVE_AGAIN) from None
+    except json.JSONDecodeError as error:
+        raise _not_json(content, path, error) from None
+    except (RecursionError, ValueError) as error:
+        raise NotebookError(f"{path}: not a notebook: {error}", _SAVE_AGAIN) from None
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("nbformat"), int):
+        raise NotebookError(f"{path}: JSON, but not a notebook: it has no 'nbformat'", _SAVE_AGAIN)
+    return notebook
+
+
+def _not_json(content: bytes, path: str, error: json.JSONDecodeError) -> NotebookError:
+    if not content.strip():
+        return NotebookError(f"{path}: not a notebook: the file is empty", "save the notebook and commit it")
+    if content.startswith(b"version https://git-lfs"):
+        return NotebookError(
+            f"{path}: a pointer of Git LFS, not the notebook", "commit the notebook itself to git"
+        )
+    for line, text in enumerate(content.splitlines(), start=1):
+        if text.startswith((b"<<<<<<< ", b">>>>>>> ")):
+            return NotebookError(
+                f"{path}:{line}: not a notebook: a merge conflict stands in it", "resolve it and commit"
+            )
+    place = f"{path}:{error.lineno}:{error.colno}"
+    return NotebookError(f"{place}: not a notebook: not JSON: {error.msg}", _SAVE_AGAIN)
+
+
+def _check_format(notebook: dict[str, Any], path: str) -> None:
+    version = notebook["nbformat"]
+    if version < _OLDEST_FORMAT:
+        raise NotebookError(f"{path}: notebook format {version} is too old", _SAVE_AGAIN)
+    if version > _NEWEST_FORMAT:
+        raise NotebookError(
+            f"{path}: notebook format {version} is newer than {_NEWEST_FORMAT}, the newest that is read",
+            f"save it in format {_NEWEST_FORMAT}",
+        )
+
+
+def _check_language(notebook: dict[str, Any], path: str) -> None:
+    metadata = _mapping(notebook.get("metadata"))
+    language = _mapping(metadata.get("kernelspec")).get("language") or _mapping(
+        metadata.get("language_info")
+    ).get("name")
+    if isinstance(language, str) and language.lower() not in {"python", "ipython"}:
+        raise NotebookError(
+            f"{path}: a notebook in {quoted(language)}, not Python", "write the task in Python"
+        )
+
+
+def _all_cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all cells, whatever their kind; format 3 has them in worksheets."""
+    holders = [notebook] if notebook["nbformat"] > _OLDEST_FORMAT else _list(notebook.get("worksheets"))
+    for holder in holders:
+        for cell in _list(_mapping(holder).get("cells")):
+            yield _mapping(cell)
+
+
+def _code(cell: dict[str, Any]) -> str | None:
+    if cell.get("cell_type") != "code":
+        return None
+    source = cell["source"] if "source" in cell else cell.get("input")
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
