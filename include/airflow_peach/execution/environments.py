@@ -1,0 +1,247 @@
+"""Environments: each organisation's virtual environment, locked, built once, swapped in whole (DESIGN §9)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_peach.execution import requirement_lock
+from airflow_peach.execution.environment_errors import EnvironmentBuildError, build_error
+from airflow_peach.execution.environment_folder import LOCK_COPY, Environment, EnvironmentFolder, discard
+from airflow_peach.execution.interpreters import Interpreter, InterpreterError, inspect_interpreter
+from airflow_peach.execution.package_indexes import Index, index_access
+from airflow_peach.execution.uv_process import (
+    Runner,
+    Uv,
+    UvFailedError,
+    UvTimeoutError,
+    find_uv,
+    run_under_guard,
+)
+from airflow_peach.storage import LockedError, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from airflow_peach.catalogue.model import Requirement
+    from airflow_peach.execution.requirement_lock import RequirementLock
+
+__all__ = ["Environment", "EnvironmentBuildError", "EnvironmentStore", "Index"]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of ``ensure``, in one piece."""
+
+    folder: EnvironmentFolder
+    requirements: tuple[Requirement, ...]
+    interpreter: Interpreter
+    lock_file: Path
+    deadline: float
+    emit: Callable[[str], None]
+
+    def digest(self, lock: RequirementLock) -> str:
+        text = json.dumps([lock.text, self.interpreter.identity])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class EnvironmentStore:
+    """All environments below one home.
+
+    Any number of processes may use one home at the same time: an environment is built by one of them, the
+    others wait for it and use it.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        interpreter: Path,
+        indexes: Sequence[Index] = (),
+        direct_references: bool = True,
+        lock_max_age_seconds: float,
+        uv: Path | None = None,
+        run: Runner = run_under_guard,
+    ) -> None:
+        """Describe the store; nothing is touched yet.
+
+        Args:
+            home: everything is kept in ``environments`` and ``uv-cache`` below it.
+            interpreter: what environments are built on; one of a virtual environment stands for its base.
+            indexes: the only ones that are asked; empty for those that the machine is configured for.
+            direct_references: whether a requirement may name an address (``lib @ git+https://…``).
+            lock_max_age_seconds: when requirements are resolved again although nothing changed.
+            uv: the uv binary; None for that of the ``uv`` package.
+            run: runs uv.
+        """
+        self._home = home.absolute()
+        self._interpreter = interpreter
+        self._direct_references = direct_references
+        self._lock_max_age_seconds = lock_max_age_seconds
+        self._uv = Uv(
+            binary=uv or find_uv(),
+            cache=self._home / "uv-cache",
+            access=index_access(indexes, os.environ),
+            run=run,
+        )
+
+    def current(self, codops: str) -> Environment | None:
+        """Return the last good environment of ``codops``; None when there never was one, or it is broken."""
+        return self._folder(codops).current()
+
+    def ensure(
+        self,
+        codops: str,
+        requirements: Sequence[Requirement],
+        *,
+        with_kernel: bool,
+        emit: Callable[[str], None],
+        time_limit_seconds: float,
+    ) -> Environment:
+        """Return the environment for exactly these requirements, and make it the one in use.
+
+        It is locked and built first if need be; if that fails, the one in use stays in use.
+
+        Args:
+            codops: whose environment.
+            requirements: all of the organisation's; none make a bare environment, without asking an index.
+            with_kernel: add what ``full_notebook`` needs.
+            emit: takes each line of progress.
+            time_limit_seconds: for all of it, waiting for another process that builds included.
+
+        Raises:
+            EnvironmentBuildError: with uv's explanation and who asked for what.
+        """
+        folder = self._folder(codops)
+        deadline = time.monotonic() + time_limit_seconds
+        if with_kernel:
+            requirements = requirement_lock.with_kernel(requirements)
+        try:
+            interpreter = inspect_interpreter(self._interpreter)
+            key = requirement_lock.lock_key(requirements, interpreter, self._uv.access.identity)
+            wanted = _Wanted(folder, tuple(requirements), interpreter, folder.requirement_lock(key), deadline, emit)
+            environment = self._find(wanted) or self._make(wanted)
+        except InterpreterError as error:
+            raise build_error(codops, "its environment cannot be built", str(error), ()) from None
+        except (UvTimeoutError, LockedError):
+            failure = f"its environment was not ready within {time_limit_seconds:g} s"
+            raise build_error(codops, failure, "Ask for less, or for a longer limit.", requirements) from None
+        folder.use(environment)
+        return environment
+
+    def prune(self, in_use: Collection[str], *, keep_days: float) -> list[Path]:
+        """Remove environments that were not needed for ``keep_days``; return their paths.
+
+        Args:
+            in_use: the codops whose current environments stay, however old.
+            keep_days: longer than any execution may last: one may still run in a replaced environment.
+        """
+        removed = []
+        for root in sorted((self._home / "environments").glob("*/")):
+            folder = self._folder(root.name)
+            # Who builds here right now is not waited for: the next prune will do.
+            with (
+                contextlib.suppress(LockedError),
+                locked(folder.lock_file, timeout_seconds=0),
+            ):
+                folder.discard_abandoned()
+                folder.forget_old_locks(keep_days=keep_days)
+                for path in list(folder.unused(keep_current=root.name in in_use, keep_days=keep_days)):
+                    folder.remove(path)
+                    removed.append(path)
+        return removed
+
+    def _folder(self, codops: str) -> EnvironmentFolder:
+        return EnvironmentFolder(codops, self._home / "environments" / codops)
+
+    def _find(self, wanted: _Wanted) -> Environment | None:
+        lock = self._fresh_lock(wanted)
+        return wanted.folder.find(wanted.digest(lock)) if lock else None
+
+    def _fresh_lock(self, wanted: _Wanted) -> RequirementLock | None:
+        lock = requirement_lock.read_lock(wanted.lock_file)
+        return lock if lock and lock.is_fresh(self._lock_max_age_seconds) else None
+
+    def _make(self, wanted: _Wanted) -> Environment:
+        with _only_one(wanted):
+            wanted.folder.discard_abandoned()
+            # Another process may have done all of it, or the first half, while we waited.
+            lock = self._fresh_lock(wanted) or self._resolve(wanted)
+            digest = wanted.digest(lock)
+            return wanted.folder.find(digest) or self._build(wanted, lock, digest)
+
+    def _resolve(self, wanted: _Wanted) -> RequirementLock:
+        if wanted.requirements:
+            wanted.emit(f"Resolving {', '.join(requirement.text for requirement in wanted.requirements)}")
+        try:
+            lock = requirement_lock.resolve(
+                wanted.requirements,
+                wanted.interpreter,
+                self._uv,
+                direct_references=self._direct_references,
+                deadline=wanted.deadline,
+                emit=wanted.emit,
+            )
+        except (UvFailedError, requirement_lock.RequirementRefusedError) as error:
+            raise build_error(
+                wanted.folder.codops, "its requirements cannot be resolved", str(error), wanted.requirements
+            ) from None
+        requirement_lock.write_lock(wanted.lock_file, lock)
+        return lock
+
+    def _build(self, wanted: _Wanted, lock: RequirementLock, digest: str) -> Environment:
+        wanted.emit(f"Building environment {digest[:12]} on {wanted.interpreter.version}")
+        building = wanted.folder.new_building()
+        try:
+            self._fill(wanted, lock, building)
+            return wanted.folder.complete(building, digest)
+        except UvFailedError as error:
+            raise build_error(
+                wanted.folder.codops, "its environment cannot be built", str(error), wanted.requirements
+            ) from None
+        finally:
+            discard(building)
+
+    def _fill(self, wanted: _Wanted, lock: RequirementLock, building: Path) -> None:
+        deadline, emit = wanted.deadline, wanted.emit
+        # Allowed to fill a directory that exists: it is ours, and so nobody else can have made it.
+        self._uv(
+            *("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project"),
+            *("--python", wanted.interpreter.executable, building),
+            deadline=deadline,
+            emit=emit,
+        )
+        (building / LOCK_COPY).write_text(lock.text, encoding="utf-8")
+        # Compiled now: at run time an environment is read-only.
+        options = ("--python", building / "bin" / "python", "--compile-bytecode")
+        if lock.hashed:
+            hashed = building / "hashed.txt"
+            hashed.write_text(lock.hashed, encoding="utf-8")
+            self._uv("pip", "sync", "--require-hashes", *options, hashed, deadline=deadline, emit=emit)
+            hashed.unlink()
+        if lock.pinned_to_commits:
+            # A commit is its own hash; uv would refuse these beside --require-hashes.
+            commits = building / "commits.txt"
+            commits.write_text(lock.pinned_to_commits, encoding="utf-8")
+            self._uv("pip", "install", "--no-deps", *options, "-r", commits, deadline=deadline, emit=emit)
+            commits.unlink()
+
+
+@contextlib.contextmanager
+def _only_one(wanted: _Wanted) -> Iterator[None]:
+    """Hold the lock of the organisation's environments; say so when that means to wait."""
+    path = wanted.folder.lock_file
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(path, timeout_seconds=0))
+        except LockedError:
+            wanted.emit("Another process is building; waiting for it")
+            remaining = max(wanted.deadline - time.monotonic(), 0.0)
+            held.enter_context(locked(path, timeout_seconds=remaining))
+        yield
