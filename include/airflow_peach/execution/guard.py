@@ -8,10 +8,12 @@ double fork gets a process out of its sight.
 It writes one JSON object a line to the report descriptor: ``waiting`` (for the lock), ``started``, ``ended``.
 """
 
+# Importing pathlib would make each start of the guard longer.
+# ruff: noqa: PTH100, PTH120
+
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -26,12 +28,7 @@ from typing import Any
 # -I -S leaves only the standard library on the path; append, so that nothing of ours can shadow it.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from airflow_peach.execution import process_tree  # noqa: E402 - needs the line above
-
-# linux/prctl.h
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-PR_SET_NO_NEW_PRIVS = 38
+from airflow_peach.execution import process_tree, spawn  # needs the line above
 
 POLL_SECONDS = 1.0
 FASTEST_LOOK_SECONDS = 0.1
@@ -52,10 +49,6 @@ KIND_LOCKED = "locked"
 KIND_NOT_STARTED = "not_started"
 
 POLITE_KINDS = (KIND_TIMED_OUT, KIND_CANCELLED)
-
-
-class CannotStartError(Exception):
-    """The command could not be executed."""
 
 
 class Surroundings:
@@ -148,7 +141,7 @@ def main() -> None:
     specification = read_specification(0)
     report_to = specification["report"]
     os.set_blocking(report_to, False)
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    spawn.become_subreaper()
     surroundings = Surroundings(0, caller)
     begin = time.monotonic()
     refused = _lock(specification, surroundings)
@@ -201,8 +194,8 @@ def _lock(specification: dict[str, Any], surroundings: Surroundings) -> str:
 def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:
     begin = time.monotonic()
     try:
-        tree = Tree(start(specification), specification["memory_limit_bytes"])
-    except CannotStartError as error:
+        tree = Tree(spawn.start(specification), specification["memory_limit_bytes"])
+    except spawn.CannotStartError as error:
         return {"kind": KIND_NOT_STARTED, "message": str(error)}
     _report(specification["report"], event="started")
     try:
@@ -251,77 +244,6 @@ def _end_politely(tree: Tree, surroundings: Surroundings, specification: dict[st
         if tree.all_gone:
             return
         surroundings.wait(min(FASTEST_LOOK_SECONDS, deadline - time.monotonic()))
-
-
-def start(specification: dict[str, Any]) -> int:
-    """Start the command; return its pid.
-
-    Raises:
-        CannotStartError: it cannot be executed; the message says what and why.
-    """
-    error_reader, error_writer = os.pipe2(os.O_CLOEXEC)
-    guard = os.getpid()
-    command = os.fork()
-    if command == 0:
-        try:
-            _become(specification, guard)
-        except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            os.write(error_writer, f"{error.strerror}{where}".encode())
-        finally:
-            os._exit(127)
-    os.close(error_writer)
-    for descriptor in {specification["output"], *specification["descriptors"].values()}:
-        os.close(descriptor)
-    with os.fdopen(error_reader, "rb") as errors:
-        message = errors.read().decode("utf-8", "replace")
-    if message:
-        os.waitpid(command, 0)
-        raise CannotStartError(message)
-    return command
-
-
-def _become(specification: dict[str, Any], guard: int) -> None:
-    os.setsid()
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:  # it died before the line above
-        os._exit(1)
-    if not specification["sandboxed"]:  # bubblewrap sets it itself, and is setuid on some systems
-        _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.umask(0o077)
-    _offer_to_the_kernel()
-    _place_descriptors(specification)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    os.chdir(specification["cwd"])
-    os.execve(specification["argv"][0], specification["argv"], specification["environment"])
-
-
-def _offer_to_the_kernel() -> None:
-    # When the machine runs out of memory, it shall be this process that goes, not Airflow's.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-        file.write("1000")
-
-
-def _place_descriptors(specification: dict[str, Any]) -> None:
-    output = specification["output"]
-    wanted = {0: os.open("/dev/null", os.O_RDONLY), 1: output, 2: output}
-    wanted.update({int(number): descriptor for number, descriptor in specification["descriptors"].items()})
-    # Out of the way first: a source may have the number of another's target. 64 is beyond all of both.
-    moved = {number: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64) for number, source in wanted.items()}
-    for number, source in moved.items():
-        os.dup2(source, number)
-    top = max(wanted) + 1
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) >= top:
-            with contextlib.suppress(OSError):  # the descriptor that listed the directory
-                os.set_inheritable(int(name), False)
-
-
-def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
 def _report(descriptor: int, **fields: object) -> None:

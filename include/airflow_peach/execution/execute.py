@@ -1,0 +1,119 @@
+"""One execution: what is to run, in its sandbox, under its guard, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow_peach.errors import PeachError
+from airflow_peach.execution.full_notebook import keep_artefact, notebook_content
+from airflow_peach.execution.guarded import GuardedCommand, ParentGoneError, run_guarded
+from airflow_peach.execution.launch import launcher_content
+from airflow_peach.execution.masking import masker
+from airflow_peach.execution.reasons import News, read_news, reason
+from airflow_peach.execution.request import RESULT_LIMIT_BYTES, ExecutionRequest, ExecutionResult
+from airflow_peach.execution.sandbox import Content, Level, bubblewrap_failure, isolation_level, wrap
+from airflow_peach.execution.variables import home_directory, task_variables, temporary_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_peach.authoring.program import Program
+
+# Of the news beside the result: why it failed, and what is around it.
+NEWS_BYTES = 16 * 1024
+# An earlier execution that Airflow lost track of ends by its own limit; the lock is waited for that long.
+LOCK_MARGIN_SECONDS = 30.0
+
+
+def execute(request: ExecutionRequest, program: Program, *, emit: Callable[[str], None]) -> ExecutionResult:
+    """Run ``program`` as ``request`` says, to its end, and return how it ended.
+
+    Never raises for anything the task does. Whatever interrupts it (``AirflowTaskTimeout``,
+    ``KeyboardInterrupt``) ends everything of the task first and is then raised again.
+
+    Args:
+        request: the execution; its ``scratch`` is written in, and its ``artefact``.
+        program: the cells and the entry function.
+        emit: takes the log, line by line, live; last the reason when it failed. Values of
+            ``request.variables`` are ``***`` in it.
+
+    Raises:
+        ParentGoneError: the process above ours ended; so did the execution.
+    """
+    mask = masker(request.variables.values())
+
+    def say(line: str) -> None:
+        emit(mask(line))
+
+    try:
+        result = _execute(request, program, say)
+    except PeachError as error:
+        if isinstance(error, ParentGoneError):
+            raise
+        result = ExecutionResult("failed", str(error))
+    result = dataclasses.replace(result, reason=mask(result.reason))
+    if result.status == "failed":
+        emit(result.reason)
+    return result
+
+
+def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], None]) -> ExecutionResult:
+    sandboxed = isolation_level(request.isolation) is Level.BUBBLEWRAP
+    if request.isolation == "auto" and not sandboxed:
+        emit(f"WARNING: this execution can see the platform's files: {bubblewrap_failure()}")
+    for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    in_kernel = request.full_notebook and not request.notebook.endswith(".py")
+    content = notebook_content(request, sandboxed=sandboxed) if in_kernel else launcher_content(request, program)
+    try:
+        report = run_guarded(_command(request, content, sandboxed=sandboxed), emit=emit)
+    finally:
+        if in_kernel:
+            keep_artefact(request, emit)
+    if report.survivors:
+        emit(f"WARNING: these processes could not be killed: {', '.join(map(str, report.survivors))}")
+    news = read_news(report.result)
+    sentence = reason(report, news, request.limits, sandboxed=sandboxed)
+    ok = sentence == "ok"
+    return ExecutionResult(
+        status="success" if ok else "failed",
+        reason=sentence,
+        value=_value(news) if ok else None,
+        exit_code=report.exit_code,
+        run_seconds=report.run_seconds,
+        cpu_seconds=report.cpu_seconds,
+        peak_memory_bytes=report.peak_memory_bytes,
+    )
+
+
+def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) -> GuardedCommand:
+    limits = request.limits
+    argv = content.argv
+    if sandboxed:
+        argv = wrap(
+            content,
+            writable=(request.checkout, request.scratch),
+            temporary=temporary_directory(request.scratch),
+            accounts=request.scratch / "accounts",
+        )
+    return GuardedCommand(
+        argv=argv,
+        environment=task_variables(request),
+        cwd=content.cwd,
+        time_limit_seconds=limits.time_limit_seconds,
+        grace_seconds=limits.grace_seconds,
+        memory_limit_bytes=limits.memory_limit_bytes,
+        log_limit_bytes=limits.log_limit_bytes,
+        lock=request.lock,
+        lock_wait_seconds=limits.time_limit_seconds + limits.grace_seconds + LOCK_MARGIN_SECONDS,
+        sandboxed=sandboxed,
+        specification=content.specification,
+        result_limit_bytes=RESULT_LIMIT_BYTES + NEWS_BYTES,
+    )
+
+
+def _value(news: News) -> Any:  # noqa: ANN401 - any JSON
+    # The launcher keeps to the limit; a task that writes to the pipe itself need not.
+    return news.value if len(json.dumps(news.value)) <= RESULT_LIMIT_BYTES else None

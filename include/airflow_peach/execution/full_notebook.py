@@ -1,0 +1,109 @@
+"""A whole notebook: what runs it, and keeping the executed notebook."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_peach import values
+from airflow_peach.execution.launch import LAUNCHER, VALUES
+from airflow_peach.execution.sandbox import Content
+from airflow_peach.execution.variables import temporary_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_peach.execution.request import ExecutionRequest
+
+DRIVER = Path(__file__).with_name("notebook_driver.py")
+NOTEBOOK_RUN = Path(__file__).with_name("notebook_run.py")
+ARTEFACT_LIMIT_BYTES = 50 * 1024 * 1024
+
+# From where the driver imports; they need not be in one place.
+_IMPORTED = ("papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "traitlets", "yaml")
+
+
+def notebook_content(request: ExecutionRequest, *, sandboxed: bool) -> Content:
+    """Return what runs all cells of the notebook in a kernel, then calls the entry function."""
+    file = request.checkout / request.notebook
+    library = _library()
+    # In a sandbox /tmp is the execution's own, and sockets have short paths only.
+    sockets = Path("/tmp") if sandboxed else temporary_directory(request.scratch)  # noqa: S108 - see above
+    specification = {
+        "notebook": request.notebook,
+        "file": str(file),
+        "method": request.method,
+        "args": values.encode(dict(request.args)),
+        "values": str(VALUES),
+        "launcher": str(LAUNCHER),
+        "notebook_run": str(NOTEBOOK_RUN),
+        "library": [str(path) for path in library],
+        "python": str(request.python),
+        "scratch": str(request.scratch),
+        "sockets": str(sockets),
+        "executed": str(_executed(request)),
+    }
+    return Content(
+        argv=(sys.executable, "-I", str(DRIVER)),
+        cwd=file.parent,
+        specification=json.dumps(specification).encode(),
+        interpreters=(Path(sys.executable), request.python),
+        readable=(*library, DRIVER, NOTEBOOK_RUN, LAUNCHER, VALUES, request.environment),
+    )
+
+
+def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None]) -> None:
+    """Copy the executed notebook to ``request.artefact``, atomically; say in the log when it is not kept.
+
+    The task could put anything in its place, a link to somebody else's file or a pipe: only a plain file is read.
+    """
+    if request.artefact is None:
+        return
+    try:
+        descriptor = os.open(_executed(request), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        emit(f"[peach] the executed notebook is not kept: {error.strerror}")
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            emit("[peach] the executed notebook is not kept: it is not a file")
+            return
+        content = file.read(ARTEFACT_LIMIT_BYTES + 1)
+    if len(content) > ARTEFACT_LIMIT_BYTES:
+        emit(f"[peach] the executed notebook is not kept: it has over {ARTEFACT_LIMIT_BYTES >> 20} MiB")
+        return
+    try:
+        _write(request.artefact, content)
+    except OSError as error:
+        emit(f"[peach] the executed notebook is not kept: {request.artefact}: {error.strerror}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _executed(request: ExecutionRequest) -> Path:
+    return request.scratch / "executed.ipynb"
+
+
+def _library() -> tuple[Path, ...]:
+    found = set()
+    for name in _IMPORTED:
+        specification = importlib.util.find_spec(name)
+        if specification is not None and specification.origin:
+            found.add(Path(specification.origin).parent.parent)
+    return tuple(sorted(found))

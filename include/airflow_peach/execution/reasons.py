@@ -1,0 +1,102 @@
+"""How an execution ended, in one sentence."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_peach.execution.guarded import GuardReport
+    from airflow_peach.execution.request import Limits
+
+REASON_LIMIT_CHARACTERS = 1000
+# A shell, and bubblewrap, report a death by signal as an exit code.
+SIGNAL_EXIT_CODE = 128
+
+
+@dataclass(frozen=True)
+class News:
+    """What the task's process told: untrusted, the task may write what it likes.
+
+    Attributes:
+        started: the launcher ran at all.
+        exit_announced: the exit code is one that was asked for, not one of a crash.
+        reason: why it failed, as the launcher saw it.
+        value: the result.
+    """
+
+    started: bool = False
+    exit_announced: bool = False
+    reason: str = ""
+    value: Any = None
+
+
+def read_news(content: bytes) -> News:
+    """Read the lines that came from the task's process; what cannot be read is left out."""
+    started, exit_announced, reason, value = False, False, "", None
+    for line in content.splitlines():
+        try:
+            news = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        event = news.get("event") if isinstance(news, dict) else None
+        started = started or event == "started"
+        if event == "returned":
+            value = news.get("value")
+        elif event == "failed":
+            reason = str(news.get("reason", ""))
+        elif event == "exited":
+            exit_announced = True
+    return News(started, exit_announced, _one_line(reason), value)
+
+
+def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) -> str:
+    """Return the sentence; ``ok`` after a success."""
+    if report.kind == "exited":
+        return _exit_reason(report.exit_code, news, sandboxed=sandboxed)
+    waited = f"{report.waited_seconds:.0f} s"
+    return {
+        "timed_out": f"timed out after {limits.time_limit_seconds:g} s",
+        "memory": f"killed: memory limit {_binary_size(limits.memory_limit_bytes)}",
+        "processes": "killed: too many processes",
+        "cancelled": "cancelled",
+        "parent_gone": "ended: the process that started it is gone",
+        "locked": f"not started: an earlier execution of this loop had not ended after {waited}",
+        "not_started": f"not started: {report.message}",
+        "guard_lost": "ended: the guard of this execution was killed",
+    }[report.kind]
+
+
+def _exit_reason(exit_code: int | None, news: News, *, sandboxed: bool) -> str:
+    if exit_code == 0:
+        return "ok"
+    if news.reason:
+        return news.reason
+    if sandboxed and not news.started:
+        return "not started: the sandbox could not be set up; the log says why"
+    if exit_code is None:
+        return "ended: nothing is known of how"
+    number = -exit_code
+    if sandboxed and not news.exit_announced and exit_code > SIGNAL_EXIT_CODE:
+        number = exit_code - SIGNAL_EXIT_CODE
+    if number <= 0 or number not in list(signal.Signals):
+        return f"exit code {exit_code}"
+    hint = " (the machine may have run out of memory)" if number == signal.SIGKILL else ""
+    return f"killed by signal {signal.Signals(number).name}{hint}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    shown = "".join(character for character in line if character.isprintable())
+    return shown if len(shown) <= REASON_LIMIT_CHARACTERS else shown[: REASON_LIMIT_CHARACTERS - 1] + "…"
+
+
+def _binary_size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:  # noqa: PLR2004 - IEC
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} TiB"
