@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.definitions import METADATA_LOOP
-from airflow_peach.authoring.problems import Problem
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from airflow_peach.authoring.problems import Problem
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """A PEP 508 requirement and who asked for it: ``asked_by`` is ``repository:file:line``, without version."""
+    """A PEP 508 requirement and who asked for it; the same text asked for in two places is there twice.
+
+    Attributes:
+        asked_by: ``repository:file:line``, without version, or ``platform file``.
+        repository: that asks for it; empty for the platform's file.
+        file: that asks for it.
+    """
 
     text: str
     asked_by: str
+    repository: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class RepositoryStatus:
         error: why the last fetch failed, empty when it did not.
         codops: organisations it speaks for.
         problems: of its files.
+        source: where it was found; when that cannot be listed, the repository stays.
     """
 
     name: str
@@ -103,10 +115,17 @@ class RepositoryStatus:
     error: str = ""
     codops: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All organisations, by codops."""
+    """All organisations, by codops, and the repositories they come from, by name.
+
+    Attributes:
+        problems: of the sources, so of no repository.
+    """
 
     organisations: Mapping[str, Organisation] = field(default_factory=dict)
+    repositories: Mapping[str, RepositoryStatus] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
