@@ -116,9 +116,7 @@ def _unknown(item: ast.expr) -> ast.expr:
 
 def _walrus(statement: ast.stmt) -> Iterator[Binding]:
     """Yield what ``:=`` binds in the statement's own expressions (functions have names of their own)."""
-    waiting: list[ast.AST] = [
-        child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)
-    ]
+    waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return
     while waiting:

@@ -51,9 +51,7 @@ def read_document(content: bytes) -> Node | None:
             aliases expanded, 64 levels.
     """
     text = _decode(content)
-    builder = TreeBuilder(
-        scalar, limit_nodes=LIMIT_NODES, limit_characters=LIMIT_BYTES, limit_depth=LIMIT_DEPTH
-    )
+    builder = TreeBuilder(scalar, limit_nodes=LIMIT_NODES, limit_characters=LIMIT_BYTES, limit_depth=LIMIT_DEPTH)
     try:
         for event in _events(text):
             flaw = builder.add(event)
@@ -72,9 +70,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 def _decode(content: bytes) -> str:
     if len(content) > LIMIT_BYTES:
-        raise DocumentError(
-            f"the file has {len(content):,} bytes, and {LIMIT_BYTES:,} are read", "move data out of it"
-        )
+        raise DocumentError(f"the file has {len(content):,} bytes, and {LIMIT_BYTES:,} are read", "move data out of it")
     if content.startswith(_BYTE_ORDER_MARKS_OF_OTHERS):
         raise DocumentError("the file is UTF-16, not UTF-8", "save it as UTF-8")
     try:

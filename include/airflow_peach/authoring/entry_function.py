@@ -52,10 +52,7 @@ def find_entry_function(cells: Sequence[Cell], method: str, notebook: str = "") 
         EntryFunctionError: no cell defines it.
     """
     found: list[tuple[Cell, Binding]] = [
-        (cell, binding)
-        for cell in cells
-        if not isinstance(cell.tree, SyntaxError)
-        for binding in bindings(cell.tree)
+        (cell, binding) for cell in cells if not isinstance(cell.tree, SyntaxError) for binding in bindings(cell.tree)
     ]
     for cell, binding in reversed(found):
         if binding.name == method:
@@ -66,9 +63,7 @@ def find_entry_function(cells: Sequence[Cell], method: str, notebook: str = "") 
         for cell in cells
         if isinstance(error := cell.tree, SyntaxError)
     )
-    raise EntryFunctionError(
-        f"entry function '{method}' not found{where}{broken}", _what_is_there(found, method)
-    )
+    raise EntryFunctionError(f"entry function '{method}' not found{where}{broken}", _what_is_there(found, method))
 
 
 def _what_is_there(found: Iterable[tuple[Cell, Binding]], method: str) -> str:
@@ -80,9 +75,7 @@ def _what_is_there(found: Iterable[tuple[Cell, Binding]], method: str) -> str:
         elif binding.is_function:
             places[binding.name] = cell.place(binding.line)
     suggestion = did_you_mean(method, places)
-    nearest_first = sorted(
-        places, key=lambda name: difflib.SequenceMatcher(None, method, name).ratio(), reverse=True
-    )
+    nearest_first = sorted(places, key=lambda name: difflib.SequenceMatcher(None, method, name).ratio(), reverse=True)
     listed = [f"{name} ({places[name]})" for name in nearest_first[:LISTED_FUNCTIONS]]
     if len(nearest_first) > LISTED_FUNCTIONS:
         listed.append(f"and {len(nearest_first) - LISTED_FUNCTIONS} more")
@@ -116,9 +109,7 @@ def argument_faults(entry: Entry, args: Iterable[str]) -> list[ArgumentFault]:
         return []
     faults = []
     if not signature.takes_any_keyword:
-        faults += [
-            _unexpected(entry.name, signature, name) for name in given if name not in signature.keyword
-        ]
+        faults += [_unexpected(entry.name, signature, name) for name in given if name not in signature.keyword]
     for name in signature.required:
         if name not in signature.positional_only:
             if name not in given:
@@ -172,9 +163,7 @@ def extract(content: bytes, path: str, method: str, full_notebook: bool) -> Prog
         method=method,
         full_notebook=full_notebook,
         cells=tuple(
-            ProgramCell(
-                cell.number, cell.transformed, path if cell.is_module else f"{path}, cell {cell.number}"
-            )
+            ProgramCell(cell.number, cell.transformed, path if cell.is_module else f"{path}, cell {cell.number}")
             for cell in (cells if full_notebook else (entry.cell,))
         ),
     )

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def mapping(
-    line: int, column: int, children: list[Node], flaws: tuple[Flaw, ...], *, is_set: bool
-) -> Mapping:
+def mapping(line: int, column: int, children: list[Node], flaws: tuple[Flaw, ...], *, is_set: bool) -> Mapping:
     """Return the mapping of ``children``: keys and values in turn.
 
     An own key wins over a merged one, and an earlier of several merged mappings over a later one

@@ -20,7 +20,7 @@ ArgumentName = Annotated[str, AfterValidator(rules.argument_name)]
 
 
 def _optional(**more: JsonValue) -> Callable[[dict[str, JsonValue]], None]:
-    """Return what adds ``more`` to a field's schema, and hides the empty default that stands for its absence."""
+    """Return what adds ``more`` to a field's schema and hides the default that stands for absence."""
 
     def add(schema: dict[str, JsonValue]) -> None:
         schema.pop("default", None)
@@ -103,6 +103,4 @@ class ConfigurationModel(StrictModel):
         description="The tasks by name.",
         examples=[{"tf_task": {"notebook": "tensorflow_demo.ipynb", "method": "train_model"}}],
     )
-    endpoints: Any = Field(
-        default=None, description="Belongs to another system: accepted and ignored.", examples=[{}]
-    )
+    endpoints: Any = Field(default=None, description="Belongs to another system: accepted and ignored.", examples=[{}])

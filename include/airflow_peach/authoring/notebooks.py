@@ -89,9 +89,7 @@ def read_cells(content: bytes, path: str) -> tuple[Cell, ...]:
 
 def _decode_module(content: bytes, path: str) -> str:
     try:
-        return importlib.util.decode_source(
-            content
-        )  # as Python does: coding line, byte order mark, line ends
+        return importlib.util.decode_source(content)  # as Python does: coding line, byte order mark, line ends
     except (UnicodeDecodeError, SyntaxError) as error:
         raise NotebookError(f"{path}: not a text that Python can read: {error}", "save it as UTF-8") from None
 
@@ -115,9 +113,7 @@ def _not_json(content: bytes, path: str, error: json.JSONDecodeError) -> Noteboo
     if not content.strip():
         return NotebookError(f"{path}: not a notebook: the file is empty", "save the notebook and commit it")
     if content.startswith(b"version https://git-lfs"):
-        return NotebookError(
-            f"{path}: a pointer of Git LFS, not the notebook", "commit the notebook itself to git"
-        )
+        return NotebookError(f"{path}: a pointer of Git LFS, not the notebook", "commit the notebook itself to git")
     for line, text in enumerate(content.splitlines(), start=1):
         if text.startswith((b"<<<<<<< ", b">>>>>>> ")):
             return NotebookError(
@@ -140,13 +136,11 @@ def _check_format(notebook: dict[str, Any], path: str) -> None:
 
 def _check_language(notebook: dict[str, Any], path: str) -> None:
     metadata = _mapping(notebook.get("metadata"))
-    language = _mapping(metadata.get("kernelspec")).get("language") or _mapping(
-        metadata.get("language_info")
-    ).get("name")
+    language = _mapping(metadata.get("kernelspec")).get("language") or _mapping(metadata.get("language_info")).get(
+        "name"
+    )
     if isinstance(language, str) and language.lower() not in {"python", "ipython"}:
-        raise NotebookError(
-            f"{path}: a notebook in {quoted(language)}, not Python", "write the task in Python"
-        )
+        raise NotebookError(f"{path}: a notebook in {quoted(language)}, not Python", "write the task in Python")
 
 
 def _all_cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:

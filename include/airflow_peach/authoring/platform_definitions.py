@@ -62,9 +62,7 @@ class PlatformOrganisation:
 
     def admits(self, repository: str) -> bool:
         """Whether the repository of this name may speak for it. In a pattern, ``*`` is any text."""
-        return self.repositories is None or any(
-            fnmatchcase(repository, pattern) for pattern in self.repositories
-        )
+        return self.repositories is None or any(fnmatchcase(repository, pattern) for pattern in self.repositories)
 
 
 @dataclass(frozen=True)

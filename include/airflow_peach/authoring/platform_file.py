@@ -95,8 +95,7 @@ def _platform(model: PlatformModel, folder: Path) -> Platform:
         direct_references=model.direct_references,
         base_requirements=tuple(model.base_requirements or ()),
         organisations={
-            codops: _organisation(codops, organisation)
-            for codops, organisation in (model.organisations or {}).items()
+            codops: _organisation(codops, organisation) for codops, organisation in (model.organisations or {}).items()
         },
     )
 

@@ -56,13 +56,9 @@ def _index_url(value: str) -> str:
     except ValueError:
         raise rules.problem(f"{quoted(value)} is not a URL") from None
     if has_login:
-        raise rules.problem(
-            "the URL holds a login", "put it in an Airflow connection, and its id in 'connection'"
-        )
+        raise rules.problem("the URL holds a login", "put it in an Airflow connection, and its id in 'connection'")
     if parts.scheme not in {"https", "http", "file"}:
-        raise rules.problem(
-            f"{quoted(value)} is not the address of a package index", "write https://…/simple"
-        )
+        raise rules.problem(f"{quoted(value)} is not the address of a package index", "write https://…/simple")
     return value
 
 

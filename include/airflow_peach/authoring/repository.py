@@ -97,10 +97,8 @@ def _with_problems(file: ReadFile, found: dict[str, list[Problem]]) -> ReadFile:
         configuration=replace(
             configuration,
             tasks=tuple(task for task in configuration.tasks if task.name not in found),
-            invalid_tasks=(*configuration.invalid_tasks, *found),
-            problems=tuple(
-                sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))
-            ),
+            invalid_tasks=tuple(dict.fromkeys((*configuration.invalid_tasks, *found))),
+            problems=tuple(sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))),
         ),
     )
 
@@ -110,7 +108,7 @@ def _position(problem: Problem) -> tuple[int, int]:
 
 
 def _unique(all_files: list[ReadFile]) -> list[ReadFile]:
-    """Return the files with each task name claimed once in its organisation: by the first file that has it."""
+    """Return the files with each task name of an organisation claimed once: by the first that has it."""
     claimed: dict[tuple[str, str], Place] = {}
     result = []
     for file in all_files:

@@ -44,9 +44,7 @@ def normalise_requirement(text: str) -> str:
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]
         why = why[:1].lower() + why[1:]
-        raise RequirementError(
-            f"{quoted(text)} is not a requirement (PEP 508): {why}", _correction(text)
-        ) from None
+        raise RequirementError(f"{quoted(text)} is not a requirement (PEP 508): {why}", _correction(text)) from None
     if requirement.url is not None:
         _check_address(text, requirement.url)
     return str(requirement)

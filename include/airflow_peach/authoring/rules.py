@@ -37,9 +37,7 @@ def problem(cause: str, remedy: str = "") -> PydanticCustomError:
 def codops(value: str) -> str:
     """Check an organisation's code."""
     if value == METADATA_LOOP:
-        raise problem(
-            "'metadata' is the loop that all organisations share", "write your organisation's own code"
-        )
+        raise problem("'metadata' is the loop that all organisations share", "write your organisation's own code")
     if not re.fullmatch(CODOPS_PATTERN.strip("^$"), value):
         raise problem(
             f"{quoted(value)} is not a codops",
@@ -67,9 +65,7 @@ def notebook_path(value: str) -> str:
     if "\\" in value:
         raise problem(f"{quoted(value)} has a '\\' in it", "write the path with '/'")
     if value.startswith("/"):
-        raise problem(
-            f"{quoted(value)} is absolute", "write the path from the repository's root, without '/' first"
-        )
+        raise problem(f"{quoted(value)} is absolute", "write the path from the repository's root, without '/' first")
     if ".." in value.split("/"):
         raise problem(f"{quoted(value)} has '..' in it", "write the path from the repository's root")
     if not value.endswith(NOTEBOOK_SUFFIXES):

@@ -52,9 +52,7 @@ def scalar(event: yaml.ScalarEvent) -> Scalar:
     if not cause:
         try:
             # The functions themselves: `construct_object` would keep every node it ever made.
-            value = SafeConstructor.yaml_constructors[_PREFIX + kind](
-                _RULES, yaml.ScalarNode(_PREFIX + kind, text)
-            )
+            value = SafeConstructor.yaml_constructors[_PREFIX + kind](_RULES, yaml.ScalarNode(_PREFIX + kind, text))
         except (ValueError, OverflowError, binascii.Error, yaml.YAMLError) as error:
             # Of the loader's own words only a date's ("month must be in 1..12") help the reader.
             why = f": {error}" if kind == "timestamp" else ""

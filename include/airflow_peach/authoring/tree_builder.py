@@ -61,9 +61,7 @@ class TreeBuilder:
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                return _at(
-                    event, "a second YAML document begins here ('---')", "put each in a file of its own"
-                )
+                return _at(event, "a second YAML document begins here ('---')", "put each in a file of its own")
         elif isinstance(event, yaml.CollectionStartEvent):
             return self._begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):

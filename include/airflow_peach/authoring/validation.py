@@ -141,10 +141,7 @@ def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
     """Leave out the keys that are missing because they are misspelt: one slip, one problem."""
     misspelt = {(finding.path[:-1], finding.remedy) for finding in findings if finding.unknown_key}
     for finding in findings:
-        if (
-            finding.cause != _MISSING
-            or (finding.path[:-1], f"did you mean '{finding.path[-1]}'?") not in misspelt
-        ):
+        if finding.cause != _MISSING or (finding.path[:-1], f"did you mean '{finding.path[-1]}'?") not in misspelt:
             yield finding
 
 

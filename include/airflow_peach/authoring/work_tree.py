@@ -71,9 +71,7 @@ class WorkTreeFiles:
                 raise MissingFileError(self._missing(path)) from None
             if stat.S_ISLNK(status.st_mode):
                 what = "is" if inner == pure else f"goes through '{inner}', which is"
-                raise UnsafePathError(
-                    f"{path}: {what} a symbolic link; links are not followed: name the file"
-                )
+                raise UnsafePathError(f"{path}: {what} a symbolic link; links are not followed: name the file")
         if stat.S_ISDIR(status.st_mode):
             raise MissingFileError(f"{path}: is a folder, not a file")
         if not stat.S_ISREG(status.st_mode):

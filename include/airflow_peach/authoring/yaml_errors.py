@@ -13,8 +13,7 @@ _REMEDIES = {
     "and the keys of a mapping must begin in one column",
     "could not find expected ':'": "this line is neither 'key: value' nor part of the text above it: "
     "check its indentation",
-    "did not find expected key": "check that this line begins in the same column as its neighbours, "
-    "and its quotes",
+    "did not find expected key": "check that this line begins in the same column as its neighbours, and its quotes",
     "did not find expected '-' indicator": "the items of a list must begin in one column, each with '- '",
     "did not find expected ',' or ']'": "close the list with ']', and put ',' between its items",
     "did not find expected ',' or '}'": "close the mapping with '}', and put ',' between its entries",
