@@ -24,15 +24,13 @@ from airflow_peach.errors import PeachError
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of all state, Airflow's included.  [default: airflow-peach-demo in the user's cache]",
 )
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of Airflow's pages."
-)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of Airflow's pages.")
 @click.option(
     "--loops", type=click.IntRange(1), help="End when every loop has completed so many runs; exit 0 if all ran."
 )
 @options.output_format
 def command(source: Path | None, home: Path | None, port: int, loops: int | None, output_format: str) -> int:
-    """Run the example organisations in an Airflow of their own, on this machine.
+    r"""Run the example organisations in an Airflow of their own, on this machine.
 
     Makes git repositories from the examples, starts Airflow on SQLite, prints its address and how to log in,
     then one line for each execution as it ends. Ctrl-C ends everything; what was done stays in --home.

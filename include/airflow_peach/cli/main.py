@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     except PeachError as error:
         click.echo(f"peach: {error}", err=True)
         sys.exit(EXIT_PROBLEMS)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last line of defence: a bug keeps its traceback and gets its code
         traceback.print_exc()
         click.echo("peach: this is a bug of airflow-peach; please report it with the lines above", err=True)
         sys.exit(EXIT_BUG)

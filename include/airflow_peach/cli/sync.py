@@ -6,7 +6,6 @@ import dataclasses
 import json
 import signal
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +16,8 @@ from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_peach.catalogue.sync import SyncReport
 
 
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Go on for ever, every [peach] sync_interval seconds.")
 @click.option("--no-wait", is_flag=True, help="End at once, with exit 0, when another sync is running.")
 @options.output_format
-def command(
-    *, home: Path | None, source: Path | None, watch: bool, no_wait: bool, output_format: str
-) -> int:
-    """Read every repository of the platform's sources and write the catalogue that Airflow's DAGs are built from.
+def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: bool, output_format: str) -> int:
+    r"""Read every repository of the platform's sources and write the catalogue that Airflow's DAGs are built from.
 
     Exit 0 when there is no problem in any repository, 1 when there is; the valid tasks are in the catalogue in
     either case.
@@ -45,7 +44,7 @@ def command(
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        catalogue_sync.watch(settings, stop, source=source, report=lambda one: _show(one, output_format))
+        catalogue_sync.watch(settings, stop, source=source, on_report=lambda one: _show(one, output_format))
         return 0
     try:
         report = catalogue_sync.sync(settings, source=source, wait=not no_wait)
@@ -65,5 +64,5 @@ def _show(report: SyncReport, output_format: str) -> None:
         click.echo(f"{click.style('✘', fg='red')} {problem}")
     changed = f"; changed: {', '.join(report.changed)}" if report.changed else ""
     click.echo(
-        f"{report.repositories} repositories in {report.seconds:.1f} s, {len(report.problems)} problems{changed}"
+        f"{len(report.repositories)} repositories in {report.seconds:.1f} s, {len(report.problems)} problems{changed}"
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @options.output_format
 def command(paths: tuple[Path, ...], output_format: str) -> int:
-    """Check the configuration files and notebooks of repositories (PATHS; the current directory without any).
+    r"""Check the configuration files and notebooks of repositories (PATHS; the current directory without any).
 
     Reads peach.yaml and peach.conf/ as they are on disk, committed or not, with each notebook they name, and
     tells every problem with its place and what to do. Exit 0 when there is none, 1 when there is.

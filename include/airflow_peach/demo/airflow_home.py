@@ -13,9 +13,12 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_peach.storage import write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 USER = "admin"
 

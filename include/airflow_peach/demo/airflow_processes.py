@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -117,7 +118,9 @@ class AirflowProcesses:
                 parts = json.load(response)
         except (urllib.error.URLError, OSError, ValueError):
             return False
-        return all(parts.get(name, {}).get("status") == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
+        return all(
+            parts.get(name, {}).get("status") == "healthy" for name in ("metadatabase", "scheduler", "dag_processor")
+        )
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         """Start ``airflow <arguments>`` under a guard; the pipe to the guard is its lifeline (see ``guard.py``)."""
@@ -155,10 +158,8 @@ class AirflowProcesses:
     def _end(self, guard: subprocess.Popen[bytes]) -> None:
         if guard.poll() is None:
             guard.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its lifeline is cut below: then it kills
             guard.wait(GRACE_SECONDS + 2)
-        except subprocess.TimeoutExpired:
-            pass  # its lifeline is cut below: then it kills
         if guard.stdin is not None:
             guard.stdin.close()
         guard.wait()

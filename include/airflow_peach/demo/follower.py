@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from airflow.utils.session import create_session
@@ -14,6 +13,8 @@ from airflow_peach.loops.identifiers import dag_id
 from airflow_peach.monitoring.executions import Execution, ended_executions, ended_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_peach.settings import Settings
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -14,6 +13,8 @@ from airflow_peach.demo.text_log import render
 from airflow_peach.loops.identifiers import TaskName, parse_task_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_peach.monitoring.executions import Execution
 
 

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from airflow_peach.catalogue.sync import sync
@@ -23,6 +22,7 @@ from airflow_peach.storage import LockedError, locked, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_peach.settings import Settings
 

@@ -72,9 +72,8 @@ def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None])
         known = mirror.head()
         if known is None:
             raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
-        emit(
-            f"WARNING: {error}; running the last known commit {known.commit[:VERSION_CHARACTERS]} of {known.committed_at}"
-        )
+        version = known.commit[:VERSION_CHARACTERS]
+        emit(f"WARNING: {error}; running the last known commit {version} of {known.committed_at}")
         head = known
     return Head(repository, head.commit, CommitFiles(mirror, head.commit))
 

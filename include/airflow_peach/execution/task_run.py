@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_peach.errors import PeachError
-from airflow_peach.execution.environments import Environment, EnvironmentStore
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
 
 if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
+    from airflow_peach.execution.environments import Environment, EnvironmentStore
     from airflow_peach.settings import Settings
 
 Emit = Callable[[str], None]
@@ -81,9 +81,7 @@ def run_task(
     record: Record = {"repository": run.task.repository, "notebook": run.task.notebook}
     try:
         with _own_folder(settings.home) as folder:
-            outcome = _run(
-                run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep
-            )
+            outcome = _run(run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep)
     except SupersededError as error:
         outcome = Outcome("superseded", str(error))
     except PeachError as error:
@@ -113,9 +111,7 @@ def _run(
     checkout = folder / "checkout"
     for note in head.files.checkout(checkout).notes:
         emit(f"WARNING: {note}")
-    emit(
-        f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()"
-    )
+    emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
 
     ready = time.monotonic()
     environment = _environment(run, environments, run.time_limit_seconds - (ready - began), emit)
@@ -155,9 +151,7 @@ def _request(
     scratch.mkdir()
     terms = run.organisation.terms
     memory = settings.memory_limit_bytes if terms.memory_limit_bytes is None else terms.memory_limit_bytes
-    artefact = (
-        settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
-    )
+    artefact = settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
     return ExecutionRequest(
         codops=run.task.codops,
         task=run.task.name,

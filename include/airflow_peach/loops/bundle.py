@@ -7,7 +7,6 @@ it began with, and the code it executes is always the branch's head.
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from airflow_peach.processes import start_detached
 from airflow_peach.settings import as_environment, load_settings
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 log = logging.getLogger(__name__)

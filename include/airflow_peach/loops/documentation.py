@@ -47,13 +47,13 @@ def _text(text: str) -> str:
     return " ".join(shown.split())
 
 
-def definition_of(task: Task) -> str:
-    """Return the whole definition of a task as JSON, a task's ``doc_json``.
+def describe_definition(task: Task) -> str:
+    """Return the whole definition of a task as JSON: its ``doc_json``.
 
     It is also what makes Airflow see that a task's arguments changed: they are no part of a serialised DAG
     otherwise, and a run in progress would take them up in its middle.
     """
-    return json.dumps(
+    return _json(
         {
             "repository": task.repository,
             "file": task.file,
@@ -63,7 +63,14 @@ def definition_of(task: Task) -> str:
             "executor": task.executor,
             "loop": task.loop,
             "args": encode(dict(task.args)),
-        },
-        sort_keys=True,
-        indent=1,
+        }
     )
+
+
+def describe_environment(organisation: Organisation) -> str:
+    """Return an organisation's requirements and who asked for them, as JSON; for the same reason."""
+    return _json({"requirements": {one.text: one.asked_by for one in organisation.requirements}})
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, sort_keys=True, indent=1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,7 @@ from airflow_peach.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from airflow.sdk.definitions._internal.abstractoperator import TriggerRule  # noqa: F401
-
-    from airflow_peach.catalogue.model import Organisation, Task
+    from airflow_peach.catalogue.model import Organisation
 
 log = logging.getLogger(__name__)
 
@@ -140,27 +137,26 @@ def _own_tasks(organisation: Organisation, settings: Settings) -> Iterator[Peach
 
 
 def _metadata_tasks(members: Sequence[Organisation], settings: Settings) -> Iterator[PeachOperator]:
-    """Yield the shared loop's tasks, the organisations in turn, each one's environment before its first task."""
-    groups = [TaskGroup(group_id=organisation.codops, prefix_group_id=True) for organisation in members]
-    shared: list[list[Task]] = [
-        [task for task in organisation.tasks if task.in_metadata_loop] for organisation in members
-    ]
-    for turn, row in enumerate(zip_longest(*shared)):
-        for organisation, group, task in zip(members, groups, row, strict=True):
-            if task is None:
-                continue
-            limit = organisation.terms.metadata_time_limit_seconds or settings.metadata_time_limit_seconds
-            if turn == 0:
-                yield EnvironmentOperator(
-                    task_id=identifiers.ENVIRONMENT_TASK,
+    """Yield the shared loop's tasks, one organisation after the other, each one's environment first.
+
+    Organisation by organisation, not task by task: interleaved, the task groups would depend on each other in
+    both directions, which Airflow's own pages take for a cycle.
+    """
+    for organisation in members:
+        limit = organisation.terms.metadata_time_limit_seconds or settings.metadata_time_limit_seconds
+        group = TaskGroup(group_id=organisation.codops)
+        yield EnvironmentOperator(
+            task_id=identifiers.ENVIRONMENT_TASK,
+            organisation=organisation,
+            task_group=group,
+            execution_timeout=dt.timedelta(seconds=limit),
+        )
+        for task in organisation.tasks:
+            if task.in_metadata_loop:
+                yield NotebookOperator(
+                    task_id=task.name,
                     organisation=organisation,
+                    task=task,
                     task_group=group,
                     execution_timeout=dt.timedelta(seconds=limit),
                 )
-            yield NotebookOperator(
-                task_id=task.name,
-                organisation=organisation,
-                task=task,
-                task_group=group,
-                execution_timeout=dt.timedelta(seconds=limit),
-            )

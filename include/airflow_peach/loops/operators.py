@@ -18,7 +18,8 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTerminated
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.task_run import TaskRun, needs_kernel, run_task
 from airflow_peach.loops import identifiers
-from airflow_peach.loops.documentation import definition_of
+from airflow_peach.loops.connections import index_credentials
+from airflow_peach.loops.documentation import describe_definition, describe_environment
 from airflow_peach.loops.run_request import RunRequest, RunRequestError, read_run_request
 from airflow_peach.settings import Settings, load_settings
 
@@ -57,6 +58,7 @@ class PeachOperator(PythonVirtualenvOperator):
 
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {}
     ui_color = "#ffe5d9"
 
     def __init__(self, *, organisation: Organisation, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
@@ -117,16 +119,19 @@ class EnvironmentOperator(PeachOperator):
     and the others are skipped.
     """
 
+    def __init__(self, *, organisation: Organisation, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+        super().__init__(organisation=organisation, doc_json=describe_environment(organisation), **kwargs)
+
     def execute(self, context: Context) -> None:
         """Make the environment ready. Raises ``TaskFailedExit`` with uv's explanation when it cannot."""
-        from airflow_peach.loops.environment_store import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.execution.platform_environments import environment_store  # noqa: PLC0415 - not at parse
 
         began = time.monotonic()
         record: dict[str, Any] = {}
         try:
             settings, _ = self._settings_and_request(context)
             with self._guard_holds_the_limit(settings):
-                environment = environment_store(settings).ensure(
+                environment = environment_store(settings, credentials=index_credentials).ensure(
                     self.organisation.codops,
                     self.organisation.requirements,
                     with_kernel=needs_kernel(self.organisation),
@@ -135,7 +140,7 @@ class EnvironmentOperator(PeachOperator):
                 )
         except PeachError as error:
             for line in str(error).splitlines():
-                self.log.error("%s", line)
+                self.log.exception("%s", line)
             record["reason"] = str(error)
             raise TaskFailedExit(str(error)) from None
         else:
@@ -151,12 +156,12 @@ class NotebookOperator(PeachOperator):
     shallow_copy_attrs: ClassVar[Sequence[str]] = ("python_callable", "op_kwargs", "peach_task")
 
     def __init__(self, *, organisation: Organisation, task: Task, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(organisation=organisation, doc_json=definition_of(task), **kwargs)
+        super().__init__(organisation=organisation, doc_json=describe_definition(task), **kwargs)
         self.peach_task = task
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - what the entry function returned
         """Run the task; its result becomes the XCom ``return_value``. Raises ``TaskFailedExit``."""
-        from airflow_peach.loops.environment_store import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.execution.platform_environments import environment_store  # noqa: PLC0415 - not at parse
         from airflow_peach.loops.organisation_variables import organisation_variables  # noqa: PLC0415
 
         try:
@@ -178,7 +183,7 @@ class NotebookOperator(PeachOperator):
                     variables=organisation_variables(self.organisation.codops),
                 ),
                 settings,
-                environment_store(settings),
+                environment_store(settings, credentials=index_credentials),
                 emit=self._emit,
                 keep=lambda record: self._keep(context, record),
             )
