@@ -135,10 +135,9 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
     # Airflow's own reader knows more (secrets backends, commands), but only its processes have it loaded.
-    if "airflow.configuration" in sys.modules:
-        from airflow.configuration import conf  # noqa: PLC0415 - only where Airflow runs already
-
-        return lambda option: conf.get(SECTION, option, fallback=None)
+    loaded = getattr(sys.modules.get("airflow.configuration"), "conf", None)
+    if loaded is not None:
+        return lambda option: loaded.get(SECTION, option, fallback=None)
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read(_airflow_home() / "airflow.cfg", encoding="utf-8")
 
