@@ -4,11 +4,16 @@ import ast
 import inspect
 import json.decoder
 import textwrap
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from airflow_peach.authoring.cell_source import parse, to_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -46,9 +51,10 @@ def test_what_is_python_already_ipython_would_leave_as_it_is() -> None:
         "x = 7 % 3\ny = '!ls'\nz = x != 2\nprint('%d' % x)\n",
         "await asyncio.sleep(1)\n",
     ]
+    manager: Callable[[], Any] = TransformerManager
     for source in sources:
         assert to_python(source) == source
-        assert TransformerManager().transform_cell(source) == source
+        assert manager().transform_cell(source) == source
 
 
 def test_the_parsers_warnings_do_not_leak() -> None:
@@ -60,6 +66,14 @@ def test_what_cannot_be_parsed_is_a_syntax_error(source: str) -> None:
     assert isinstance(parse(source), SyntaxError)
 
 
-def test_a_cell_that_cannot_be_transformed_stays_as_it_is() -> None:
-    source = "!ls\n" * 600
+def test_a_cell_that_cannot_be_transformed_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("IPython.core.inputtransformer2.TRANSFORM_LOOP_LIMIT", 3)
+    source = "!ls\n" * 5
     assert to_python(source) == source
+
+
+def test_nor_is_one_transformed_that_would_take_minutes() -> None:
+    source = "!ls\n" * 10_000
+    begin = time.perf_counter()
+    assert to_python(source) == source
+    assert time.perf_counter() - begin < 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_peach.authoring.configuration import read_configuration
-from airflow_peach.authoring.definitions import ConfigurationFile
 from airflow_peach.authoring.models import ConfigurationModel
 from airflow_peach.authoring.problems import Place
+
+if TYPE_CHECKING:
+    from airflow_peach.authoring.definitions import ConfigurationFile
 
 FILES = Path(__file__).parent / "files"
 TASK = "notebook: a.ipynb, method: f"
@@ -163,8 +166,10 @@ def test_a_wrong_codops_leaves_the_files_tasks_where_they_were(codops: str, mess
         ),
         (
             f" {{{TASK}, loop: debr}}",
-            "tasks.x.loop: 'debr' is not a loop to choose; write 'metadata', or leave 'loop' out for the "
-            "organisation's own loop",
+            (
+                "tasks.x.loop: 'debr' is not a loop to choose; write 'metadata', or leave 'loop' out for the "
+                "organisation's own loop"
+            ),
         ),
         (
             f" {{{TASK}, args: [1]}}",
@@ -172,8 +177,10 @@ def test_a_wrong_codops_leaves_the_files_tasks_where_they_were(codops: str, mess
         ),
         (
             f" {{{TASK}, args: {{a b: 1}}}}",
-            "tasks.x.args.a b: 'a b' is not the name of an argument; write the name of a parameter of the entry "
-            "function",
+            (
+                "tasks.x.args.a b: 'a b' is not the name of an argument; write the name of a parameter of the entry "
+                "function"
+            ),
         ),
         (
             f" {{{TASK}, args: {{yes: 1}}}}",
@@ -181,13 +188,17 @@ def test_a_wrong_codops_leaves_the_files_tasks_where_they_were(codops: str, mess
         ),
         (
             f" {{{TASK}, args: {{2026-01-01: 1}}}}",
-            "tasks.x.args.2026-01-01: a key must be text, and YAML reads '2026-01-01' as a date; put it in "
-            "quotes: '2026-01-01'",
+            (
+                "tasks.x.args.2026-01-01: a key must be text, and YAML reads '2026-01-01' as a date; put it in "
+                "quotes: '2026-01-01'"
+            ),
         ),
         (
             f" {{{TASK}, args: {{when: 2026-13-01}}}}",
-            "tasks.x.args.when: '2026-13-01' is not a date or a time: month must be in 1..12; put it in quotes "
-            "if it is text",
+            (
+                "tasks.x.args.when: '2026-13-01' is not a date or a time: month must be in 1..12; put it in quotes "
+                "if it is text"
+            ),
         ),
         (f" {{{TASK}, method: g}}", "tasks.x.method: duplicate key, first on line 4; keep one of them"),
         (
@@ -273,7 +284,8 @@ def test_task_names(name: str, message: str) -> None:
 
 def test_args_may_be_anything_yaml_says() -> None:
     (task,) = read(
-        f"codops: debr\ntasks: {{x: {{{TASK}, args: {{a: .nan, b: 2026-11-22, c: !!binary aGk=, d: {{1: !!set {{p}}}}}}}}}}"
+        "codops: debr\ntasks:\n  x:\n    notebook: a.ipynb\n    method: f\n"
+        "    args: {a: .nan, b: 2026-11-22, c: !!binary aGk=, d: {1: !!set {p}}}\n"
     ).tasks
     assert math.isnan(task.args["a"])
     assert {**task.args, "a": 0} == {"a": 0, "b": dt.date(2026, 11, 22), "c": b"hi", "d": {1: {"p"}}}
@@ -290,14 +302,19 @@ def test_args_have_a_size() -> None:
 
 
 def test_requirements_that_are_wrong_do_not_hide_those_that_are_right() -> None:
-    text = "codops: debr\ndependencies:\n  - numpy\n  - numpy=1.2\n  - 3\n  - -r x.txt\ntasks:\n  dependencies: [a, {b: c}]\n"
+    text = (
+        "codops: debr\ndependencies:\n  - numpy\n  - numpy=1.2\n  - 3\n  - -r x.txt\n"
+        "tasks:\n  dependencies: [a, {b: c}]\n"
+    )
     file = read(text)
     assert [requirement.text for requirement in file.requirements] == ["numpy", "a"]
     assert not file.requirements_valid
     assert file.readable
     assert problems(text) == [
-        "4:5: dependencies[1]: 'numpy=1.2' is not a requirement (PEP 508): expected semicolon (after name with no "
-        "version specifier) or end; did you mean 'numpy==1.2'?",
+        (
+            "4:5: dependencies[1]: 'numpy=1.2' is not a requirement (PEP 508): expected semicolon (after name with no "
+            "version specifier) or end; did you mean 'numpy==1.2'?"
+        ),
         "5:5: dependencies[2]: expected text, and YAML reads '3' as a number; put it in quotes: '3'",
         "6:5: dependencies[3]: '-r x.txt' is an option of pip, not a requirement; list its requirements here",
         "8:21: tasks.dependencies[1]: expected text, not a mapping; write one line of text",
@@ -307,8 +324,10 @@ def test_requirements_that_are_wrong_do_not_hide_those_that_are_right() -> None:
 def test_dependencies_that_are_no_list() -> None:
     text = "codops: debr\ndependencies: numpy\n"
     assert problems(text) == [
-        "2:1: dependencies: expected a list, not the text 'numpy'; put each item on a line of its own that begins "
-        "with '- '"
+        (
+            "2:1: dependencies: expected a list, not the text 'numpy'; put each item on a line of its own that begins "
+            "with '- '"
+        )
     ]
     assert not read(text).requirements_valid
 
@@ -357,7 +376,12 @@ def test_dependencies_misspelt_among_the_tasks() -> None:
         ),
     ],
 )
-def test_a_slip_at_the_root_deletes_nothing(text: str, message: str, readable: bool, requirements_valid: bool) -> None:
+def test_a_slip_at_the_root_deletes_nothing(
+    text: str,
+    message: str,
+    readable: bool,  # noqa: FBT001 - pytest passes it by name
+    requirements_valid: bool,  # noqa: FBT001 - the same
+) -> None:
     assert problems(text) == [message]
     assert (read(text).readable, read(text).requirements_valid) == (readable, requirements_valid)
 
@@ -370,12 +394,17 @@ def test_a_slip_at_the_root_deletes_nothing(text: str, message: str, readable: b
         ("- a", "1:1: expected keys such as 'codops:' and 'tasks:', not a list; begin with 'codops: …', then 'tasks:'"),
         (
             "a",
-            "1:1: expected keys such as 'codops:' and 'tasks:', not the text 'a'; begin with 'codops: …', then 'tasks:'",
+            (
+                "1:1: expected keys such as 'codops:' and 'tasks:', not the text 'a'; "
+                "begin with 'codops: …', then 'tasks:'"
+            ),
         ),
         (
             "codops: debr\ntasks:\n  x:\n    notebook: a.ipynb\n   method: f\n",
-            "5:4: not valid YAML: did not find expected key, while parsing a block mapping that began on line 3; check "
-            "that this line begins in the same column as its neighbours, and its quotes",
+            (
+                "5:4: not valid YAML: did not find expected key, while parsing a block mapping that began on line 3; "
+                "check that this line begins in the same column as its neighbours, and its quotes"
+            ),
         ),
         (b"\x89PNG\r\n\x1a\n", "1:1: not UTF-8: byte 0x89; save the file as UTF-8"),
     ],

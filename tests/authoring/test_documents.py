@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_peach.authoring.documents import DocumentError, read_document
-from airflow_peach.authoring.nodes import Node
+
+if TYPE_CHECKING:
+    from airflow_peach.authoring.nodes import Node
 
 
 def read(text: str | bytes) -> Node:
@@ -129,8 +132,10 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
         (
             "a: b: c",
             (
-                "not valid YAML: mapping values are not allowed in this context; a text with ': ' in it needs "
-                "quotes, and the keys of a mapping must begin in one column",
+                (
+                    "not valid YAML: mapping values are not allowed in this context; a text with ': ' in it needs "
+                    "quotes, and the keys of a mapping must begin in one column"
+                ),
                 1,
                 5,
             ),
@@ -138,8 +143,10 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
         (
             "tasks:\n  x: [1, 2\n",
             (
-                "not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that began on "
-                "line 2; close the list with ']', and put ',' between its items",
+                (
+                    "not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that began on "
+                    "line 2; close the list with ']', and put ',' between its items"
+                ),
                 3,
                 1,
             ),
@@ -147,8 +154,10 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
         (
             'a: "b\nc: d\n',
             (
-                "not valid YAML: found unexpected end of stream, while scanning a quoted scalar that began on "
-                "line 1; close the quotes",
+                (
+                    "not valid YAML: found unexpected end of stream, while scanning a quoted scalar that began on "
+                    "line 1; close the quotes"
+                ),
                 3,
                 1,
             ),
@@ -156,8 +165,10 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
         (
             "a: @b",
             (
-                "not valid YAML: found character that cannot start any token; put a text that begins with '@' "
-                "in quotes",
+                (
+                    "not valid YAML: found character that cannot start any token; put a text that begins with '@' "
+                    "in quotes"
+                ),
                 1,
                 4,
             ),
@@ -165,8 +176,10 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
         (
             "a:\n  - b\n c: d",
             (
-                "not valid YAML: did not find expected key, while parsing a block mapping that began on line 1; "
-                "check that this line begins in the same column as its neighbours, and its quotes",
+                (
+                    "not valid YAML: did not find expected key, while parsing a block mapping that began on line 1; "
+                    "check that this line begins in the same column as its neighbours, and its quotes"
+                ),
                 3,
                 2,
             ),
@@ -250,14 +263,12 @@ def test_ten_thousand_values_are_the_limit() -> None:
 
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise_anything_else(content: bytes) -> None:
+    caught = None
     try:
-        root = read_document(content)
-    except DocumentError as caught:
-        assert caught.line >= 1
-        assert caught.column >= 1
-        assert "\n" not in str(caught)
-    else:
-        assert root is None or list(root.all_flaws()) is not None
+        read_document(content)
+    except DocumentError as refused:
+        caught = refused
+    assert caught is None or (caught.line >= 1 and caught.column >= 1 and "\n" not in str(caught))
 
 
 simple = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.dates() | st.binary(max_size=9)

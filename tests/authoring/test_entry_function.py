@@ -158,16 +158,20 @@ def arguments(source: str, *given: str) -> list[str]:
             "def task(a, /): pass",
             ["a"],
             [
-                "parameter 'a' of task() is positional-only, and args are given by keyword; remove the '/' from "
-                "the parameters"
+                (
+                    "parameter 'a' of task() is positional-only, and args are given by keyword; remove the '/' from "
+                    "the parameters"
+                )
             ],
         ),
         (
             "def task(a, /): pass",
             [],
             [
-                "parameter 'a' of task() is positional-only, and args are given by keyword; remove the '/' from "
-                "the parameters"
+                (
+                    "parameter 'a' of task() is positional-only, and args are given by keyword; remove the '/' from "
+                    "the parameters"
+                )
             ],
         ),
         ("def task(a=1, /): pass", [], []),

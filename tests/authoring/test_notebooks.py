@@ -45,6 +45,11 @@ def error(content: bytes, path: str = "notebooks/a.ipynb") -> str:
     return str(caught.value)
 
 
+def reads(text: str) -> Any:
+    read: Callable[..., Any] = nbformat.reads
+    return read(text, as_version=4)
+
+
 def as_bytes(**changes: Any) -> bytes:
     return json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **changes}).encode()
 
@@ -57,7 +62,7 @@ def test_code_cells_keep_their_number_among_all_cells(notebook: Callable[..., by
 def test_format_3_is_read_as_nbformat_upgrades_it(caplog: pytest.LogCaptureFixture) -> None:
     content = json.dumps(FORMAT_3)
     caplog.set_level(logging.CRITICAL)
-    upgraded = nbformat.reads(content, as_version=4)
+    upgraded = reads(content)
     expected = [(n, c.source) for n, c in enumerate(upgraded.cells, start=1) if c.cell_type == "code"]
     assert [(cell.number, cell.source) for cell in read_cells(content.encode(), "a.ipynb")] == expected
     assert [number for number, _ in expected] == [2, 4]
@@ -67,7 +72,7 @@ def test_format_4_is_read_as_nbformat_reads_it(notebook: Callable[..., bytes]) -
     content = notebook("a = 1\n\nb = 2\n", "", "%matplotlib inline\nc = 'é'")
     expected = [
         (number, cell.source)
-        for number, cell in enumerate(nbformat.reads(content.decode(), as_version=4).cells, start=1)
+        for number, cell in enumerate(reads(content.decode()).cells, start=1)
         if cell.cell_type == "code"
     ]
     assert [(cell.number, cell.source) for cell in read_cells(content, "a.ipynb")] == expected
@@ -91,8 +96,10 @@ def test_a_notebook_without_cells_has_none(changes: dict[str, Any]) -> None:
     [
         (
             b'{\n "cells": [\n  {"a": 1,}\n ]\n}',
-            "notebooks/a.ipynb:3:11: not a notebook: not JSON: Expecting property name enclosed in double quotes; "
-            "open it in Jupyter and save it again",
+            (
+                "notebooks/a.ipynb:3:11: not a notebook: not JSON: Expecting property name enclosed in double quotes; "
+                "open it in Jupyter and save it again"
+            ),
         ),
         (b"", "notebooks/a.ipynb: not a notebook: the file is empty; save the notebook and commit it"),
         (
@@ -136,6 +143,12 @@ def test_a_notebook_without_cells_has_none(changes: dict[str, Any]) -> None:
 )
 def test_what_is_no_notebook_says_what_to_do(content: bytes, message: str) -> None:
     assert error(content) == message
+
+
+def test_there_is_a_limit_to_code_too(notebook: Callable[..., bytes]) -> None:
+    message = "has 2,000,001 characters of code, and 2,000,000 are read; keep data in a file beside it"
+    assert error(notebook("#" * 1_000_000, "#" * 1_000_001)) == f"notebooks/a.ipynb: {message}"
+    assert error(b"#" * 2_000_001, "a.py") == f"a.py: {message}"
 
 
 def test_json_nested_too_deep_or_with_endless_numbers_is_an_error_not_a_crash() -> None:

@@ -94,8 +94,10 @@ def test_direct_references_can_be_forbidden(tmp_path: Path) -> None:
         ("sources: [{}]", "1:11: sources[0]: a source has one kind, not 0; write 'directory: …' or 'git: …'"),
         (
             "sources: [{git: x}]",
-            "1:12: sources[0].git: expected a list, not the text 'x'; put each item on a line of its own that begins "
-            "with '- '",
+            (
+                "1:12: sources[0].git: expected a list, not the text 'x'; put each item on a line of its own "
+                "that begins with '- '"
+            ),
         ),
         ("sources: [{directory: ' '}]", "1:12: sources[0].directory: ' ' is no name"),
         (
@@ -113,8 +115,10 @@ def test_direct_references_can_be_forbidden(tmp_path: Path) -> None:
         ("indexes: [{connection: a}]", "1:11: indexes[0].url: this key is missing; add 'url: …'"),
         (
             "base_requirements: [./lib]",
-            "1:21: base_requirements[0]: './lib' is a path; publish the package, or refer to its repository: name @ "
-            "git+https://…",
+            (
+                "1:21: base_requirements[0]: './lib' is a path; publish the package, or refer to its repository: "
+                "name @ git+https://…"
+            ),
         ),
         (
             "organisations:\n  debr: {que: x}",
@@ -122,8 +126,10 @@ def test_direct_references_can_be_forbidden(tmp_path: Path) -> None:
         ),
         (
             "organisations:\n  Debr: {}",
-            "2:3: organisations.Debr: 'Debr' is not a codops; write 2 to 32 lower-case letters, digits, '_' and '-', "
-            "a letter first, such as debr",
+            (
+                "2:3: organisations.Debr: 'Debr' is not a codops; write 2 to 32 lower-case letters, digits, '_' and "
+                "'-', a letter first, such as debr"
+            ),
         ),
         (
             "organisations:\n  no: {}",

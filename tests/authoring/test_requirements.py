@@ -28,12 +28,17 @@ def test_a_requirement_is_normalised(text: str, normalised: str) -> None:
         ("", "an empty requirement; name a package, such as orjson==3.3.1"),
         (
             "--index-url https://example.org/simple",
-            "'--index-url https://example.org/simple' is an option of pip, not a requirement; package indexes "
-            "are set in the platform's file: ask its operator",
+            (
+                "'--index-url https://example.org/simple' is an option of pip, not a requirement; package indexes "
+                "are set in the platform's file: ask its operator"
+            ),
         ),
         (
             "-i x",
-            "'-i x' is an option of pip, not a requirement; package indexes are set in the platform's file: ask its operator",
+            (
+                "'-i x' is an option of pip, not a requirement; package indexes are set in the platform's file: "
+                "ask its operator"
+            ),
         ),
         ("-r more.txt", "'-r more.txt' is an option of pip, not a requirement; list its requirements here"),
         ("-e .", "'-e .' is an option of pip, not a requirement; write name @ git+https://…"),
@@ -42,23 +47,31 @@ def test_a_requirement_is_normalised(text: str, normalised: str) -> None:
         ("/srv/lib", "'/srv/lib' is a path; publish the package, or refer to its repository: name @ git+https://…"),
         (
             "lib @ file:///srv/lib",
-            "'lib @ file:///srv/lib' refers to a file, which is not there where the environment is built; refer "
-            "to an address: name @ git+https://…",
+            (
+                "'lib @ file:///srv/lib' refers to a file, which is not there where the environment is built; refer "
+                "to an address: name @ git+https://…"
+            ),
         ),
         (
             "lib @ ../lib",
-            "'lib @ ../lib' refers to a file, which is not there where the environment is built; refer to an "
-            "address: name @ git+https://…",
+            (
+                "'lib @ ../lib' refers to a file, which is not there where the environment is built; refer to an "
+                "address: name @ git+https://…"
+            ),
         ),
         (
             "numpy=1.2",
-            "'numpy=1.2' is not a requirement (PEP 508): expected semicolon (after name with no version "
-            "specifier) or end; did you mean 'numpy==1.2'?",
+            (
+                "'numpy=1.2' is not a requirement (PEP 508): expected semicolon (after name with no version "
+                "specifier) or end; did you mean 'numpy==1.2'?"
+            ),
         ),
         (
             "pip install numpy",
-            "'pip install numpy' is not a requirement (PEP 508): expected semicolon (after name with no version "
-            "specifier) or end; leave out the command and list the packages only",
+            (
+                "'pip install numpy' is not a requirement (PEP 508): expected semicolon (after name with no version "
+                "specifier) or end; leave out the command and list the packages only"
+            ),
         ),
     ],
 )

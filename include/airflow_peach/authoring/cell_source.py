@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # "In [1]: x = 1" annotates In[1] to the parser, and is a prompt to IPython.
 _PROMPTS = ("In [", "...:")
+# IPython reads the whole cell again for each line it rewrites: characters times rewritten lines, a second's work.
+TRANSFORM_LIMIT = 1_000_000
+_REWRITTEN_LINE = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]", re.MULTILINE)
 # Magics that run the cell's body as Python in the notebook's own namespace: what it defines stays defined.
 _TRANSPARENT_MAGIC = re.compile(r"(\s*)%%(?:time|capture)\b[^\n]*")
 
@@ -21,14 +24,16 @@ def to_python(source: str) -> str:
     """Return the source as Python: magics, shell lines, help and prompts become what a kernel executes.
 
     Line numbers stay those of the cell. A cell that is Python already comes back as it is, which spares
-    importing IPython (0.1 s) for most notebooks. A cell that cannot be transformed comes back as it is too;
-    parsing it then says what is wrong with it.
+    importing IPython (0.1 s) for most notebooks. A cell that cannot be transformed, or only in minutes, comes
+    back as it is too; parsing it then says what is wrong with it.
     """
     if not any(prompt in source for prompt in _PROMPTS) and isinstance(parse(source), ast.Module):
         return source
     transparent = _TRANSPARENT_MAGIC.match(source)
     if transparent:
         return to_python(transparent[1] + source[transparent.end() :])
+    if len(source) * (1 + len(_REWRITTEN_LINE.findall(source))) > TRANSFORM_LIMIT:
+        return source
     try:
         transformed = _transformer()(source)
     except (SyntaxError, RuntimeError):  # RuntimeError: still changing after 500 rounds

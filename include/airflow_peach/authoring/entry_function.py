@@ -51,19 +51,28 @@ def find_entry_function(cells: Sequence[Cell], method: str, notebook: str = "") 
     Raises:
         EntryFunctionError: no cell defines it.
     """
-    found: list[tuple[Cell, Binding]] = [
-        (cell, binding) for cell in cells if not isinstance(cell.tree, SyntaxError) for binding in bindings(cell.tree)
-    ]
-    for cell, binding in reversed(found):
-        if binding.name == method:
-            return Entry(method, cell, binding.line, binding.is_async, binding.signature)
+    # Cells that do not even have the name in them need no parsing, unless it cannot be found.
+    for cell in reversed([cell for cell in cells if method in cell.source]):
+        for binding in reversed(_bindings(cell)):
+            if binding.name == method:
+                return Entry(method, cell, binding.line, binding.is_async, binding.signature)
+    raise _not_found(cells, method, notebook)
+
+
+def _bindings(cell: Cell) -> list[Binding]:
+    return [] if isinstance(cell.tree, SyntaxError) else list(bindings(cell.tree))
+
+
+def _not_found(cells: Sequence[Cell], method: str, notebook: str) -> EntryFunctionError:
     where = f" in {notebook}" if notebook else ""
     broken = "".join(
         f"; {cell.place(error.lineno or 1)} has a syntax error at line {error.lineno or 1}: {error.msg}"
         for cell in cells
         if isinstance(error := cell.tree, SyntaxError)
     )
-    raise EntryFunctionError(f"entry function '{method}' not found{where}{broken}", _what_is_there(found, method))
+    found = [(cell, binding) for cell in cells for binding in _bindings(cell)]
+    cause = f"entry function '{method}' not found{where}{broken}"
+    return EntryFunctionError(cause, _what_is_there(found, method))
 
 
 def _what_is_there(found: Iterable[tuple[Cell, Binding]], method: str) -> str:

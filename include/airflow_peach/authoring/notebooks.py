@@ -19,9 +19,11 @@ from airflow_peach.authoring.problems import ProblemError, quoted
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 NOTEBOOK_LIMIT_BYTES = 20 * 1024 * 1024
+# Of the rest, outputs are most. A parsed program takes a hundred times the memory of its text.
+CODE_LIMIT_CHARACTERS = 2_000_000
 
 _OLDEST_FORMAT, _NEWEST_FORMAT = 3, 4
 _SAVE_AGAIN = "open it in Jupyter and save it again"
@@ -68,7 +70,8 @@ def read_cells(content: bytes, path: str) -> tuple[Cell, ...]:
         path: of the file; its ending tells a Python file from a notebook.
 
     Raises:
-        NotebookError: over 20 MiB, not JSON, not a notebook, a format other than 3 and 4, not Python.
+        NotebookError: over 20 MiB, or over two million characters of code; not JSON, not a notebook, a format
+            other than 3 and 4, not Python.
     """
     if len(content) > NOTEBOOK_LIMIT_BYTES:
         raise NotebookError(
@@ -76,15 +79,28 @@ def read_cells(content: bytes, path: str) -> tuple[Cell, ...]:
             "clear its outputs and save it",
         )
     if path.endswith(".py"):
-        return (Cell(1, _decode_module(content, path), is_module=True),)
+        module = Cell(1, _decode_module(content, path), is_module=True)
+        _check_code_size([module], path)
+        return (module,)
     notebook = _parse_json(content, path)
     _check_format(notebook, path)
     _check_language(notebook, path)
-    return tuple(
+    cells = tuple(
         Cell(number, source)
         for number, cell in enumerate(_all_cells(notebook), start=1)
         if (source := _code(cell)) is not None
     )
+    _check_code_size(cells, path)
+    return cells
+
+
+def _check_code_size(cells: Iterable[Cell], path: str) -> None:
+    characters = sum(len(cell.source) for cell in cells)
+    if characters > CODE_LIMIT_CHARACTERS:
+        raise NotebookError(
+            f"{path}: has {characters:,} characters of code, and {CODE_LIMIT_CHARACTERS:,} are read",
+            "keep data in a file beside it",
+        )
 
 
 def _decode_module(content: bytes, path: str) -> str:

@@ -48,7 +48,8 @@ def _read(files: RepositoryFiles, file: Place) -> ReadFile:
     try:
         return read_file(files.read(file.file, limit_bytes=LIMIT_BYTES), file)
     except (MissingFileError, UnsafePathError, TooLargeError) as error:
-        problem = Problem(replace(file, line=1, column=1), "", str(error))
+        cause = str(error).removeprefix(f"{file.file}: ")  # the place says it
+        problem = Problem(replace(file, line=1, column=1), "", cause)
         return ReadFile(
             ConfigurationFile(path=file.file, requirements_valid=False, readable=False, problems=(problem,)),
             file,
