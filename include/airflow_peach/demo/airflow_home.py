@@ -76,7 +76,7 @@ class AirflowHome:
     def _secrets(self) -> dict[str, str]:
         file = self.path / "secrets.json"
         if not file.exists():
-            made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session")}
+            made = {name: secrets.token_urlsafe(64) for name in ("jwt", "session")}
             made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             write_text(file, json.dumps(made))
         content: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
@@ -133,6 +133,8 @@ def _configuration(
         "peach": {
             "home": str(home.peach_home),
             "platform_file": str(platform_file),
+            # `peach sync --watch` runs beside Airflow: one process for all syncs is cheap every two seconds.
+            "sync": "external",
             "sync_interval": "2",
             "loop_min_interval": str(loop_min_interval_seconds),
         },

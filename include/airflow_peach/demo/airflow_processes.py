@@ -1,4 +1,4 @@
-"""Airflow's processes: each under a guard, so that none outlives the demo, however it ends."""
+"""Airflow's processes and the sync beside them, each under a guard: none outlives the demo, however it ends."""
 
 from __future__ import annotations
 
@@ -20,13 +20,21 @@ from airflow_peach.execution.guarded import GUARD
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
     from airflow_peach.demo.airflow_home import AirflowHome
 
-SERVICES = {"api-server": ["api-server"], "scheduler": ["scheduler"], "dag-processor": ["dag-processor"]}
+SERVICES = {
+    "sync": ["airflow_peach", "sync", "--watch"],
+    "api-server": ["airflow", "api-server"],
+    "dag-processor": ["airflow", "dag-processor"],
+    "scheduler": ["airflow", "scheduler"],
+}
+# A task that starts before the API answers tries again after ever longer pauses.
+NEEDS_API = "scheduler"
 
 START_SECONDS = 120.0
 MIGRATION_SECONDS = 180.0
@@ -67,7 +75,7 @@ class AirflowProcesses:
 
     def migrate_database(self, stop: threading.Event) -> None:
         """Make or migrate the database. Raises ``AirflowProcessesError`` when that fails."""
-        guard = self._spawn("db-migrate", ["db", "migrate"])
+        guard = self._spawn("db-migrate", ["airflow", "db", "migrate"])
         deadline = time.monotonic() + MIGRATION_SECONDS
         while guard.poll() is None and not stop.is_set() and time.monotonic() < deadline:
             stop.wait(POLL_SECONDS)
@@ -78,23 +86,25 @@ class AirflowProcesses:
         if not finished or not (self._home.path / "airflow.db").exists():
             raise AirflowProcessesError(f"Airflow's database could not be made; see {self.log('db-migrate')}")
 
-    def start(self) -> None:
-        """Start all services."""
+    def start(self, stop: threading.Event) -> bool:
+        """Start all services and wait until they report that they are healthy; False when asked to stop before.
+
+        Raises:
+            AirflowProcessesError: one ended, or it took too long.
+        """
         for service, arguments in SERVICES.items():
+            if service == NEEDS_API and not self._wait(stop, "metadatabase"):
+                return False
             self._guards[service] = self._spawn(service, arguments)
+        return self._wait(stop, "metadatabase", "scheduler", "dag_processor")
 
     def ended(self) -> str:
         """Return the name of a service that is no longer running, or nothing."""
         return next((name for name, guard in self._guards.items() if guard.poll() is not None), "")
 
-    def wait_until_healthy(self, stop: threading.Event) -> bool:
-        """Wait for all services to report that they are healthy; False when asked to stop before.
-
-        Raises:
-            AirflowProcessesError: one ended, or it took too long.
-        """
+    def _wait(self, stop: threading.Event, *parts: str) -> bool:
         deadline = time.monotonic() + START_SECONDS
-        while not self._healthy():
+        while not self._healthy(parts):
             if stop.wait(POLL_SECONDS):
                 return False
             if ended := self.ended():
@@ -112,20 +122,18 @@ class AirflowProcesses:
             self._end(guard)
         self._guards.clear()
 
-    def _healthy(self) -> bool:
+    def _healthy(self, parts: Sequence[str]) -> bool:
         try:
             with urllib.request.urlopen(f"{self._home.url}/api/v2/monitor/health", timeout=5) as response:  # noqa: S310 - our own address
-                parts = json.load(response)
+                health = json.load(response)
         except (urllib.error.URLError, OSError, ValueError):
             return False
-        return all(
-            parts.get(name, {}).get("status") == "healthy" for name in ("metadatabase", "scheduler", "dag_processor")
-        )
+        return all(health.get(part, {}).get("status") == "healthy" for part in parts)
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
-        """Start ``airflow <arguments>`` under a guard; the pipe to the guard is its lifeline (see ``guard.py``)."""
+        """Start ``python -m <arguments>`` under a guard; the pipe to the guard is its lifeline (see ``guard.py``)."""
         specification = {
-            "argv": [sys.executable, "-m", "airflow", *arguments],
+            "argv": [sys.executable, "-m", *arguments],
             "environment": self._home.environment(),
             "cwd": str(self._home.path),
             "time_limit_seconds": FOREVER_SECONDS,

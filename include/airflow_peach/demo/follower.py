@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 
 
 class Follower:
-    """Yields each execution once, as it ends, and counts the runs of each loop."""
+    """Yields each execution once, as it ends, and counts the runs of each loop.
+
+    Args:
+        settings: the demo's.
+        began: UTC; what ended before is not reported.
+    """
 
     # An execution's log is complete, and its end in the database, this long after it ended.
     SETTLE_SECONDS = 1.0
     _LOOK_BACK = dt.timedelta(seconds=120)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, began: dt.datetime) -> None:
         self._settings = settings
-        self._began = dt.datetime.now(dt.timezone.utc)
+        self._began = began
         self._seen: dict[tuple[str, str, str, int], dt.datetime] = {}
 
     def ended(self) -> Iterator[Execution]:

@@ -61,8 +61,8 @@ class Reporter:
             self._line(text)
 
     def _line(self, text: str) -> None:
-        self._output.write(text + "\n")
-        self._output.flush()
+        # click leaves colours out where the output is not a terminal.
+        click.echo(text, file=self._output)
 
     def _write_log(self, ended: Execution, name: TaskName) -> Path:
         source = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import socket
@@ -21,9 +22,9 @@ from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError, locked, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from airflow_peach.demo.follower import Follower
     from airflow_peach.settings import Settings
 
 LOOP_MIN_INTERVAL_SECONDS = 5.0
@@ -89,11 +90,14 @@ def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
     with AirflowProcesses(airflow, options.home / "logs") as processes:
         processes.migrate_database(stop)
         _first_sync(settings, reporter)
-        processes.start()
-        if not processes.wait_until_healthy(stop):
+        began = dt.datetime.now(dt.timezone.utc)
+        if not processes.start(stop):
             return 0
         _greet(reporter, airflow)
-        return _follow(options, settings, processes, reporter, stop)
+        # Airflow is imported only now: it reads the configuration that was just written.
+        from airflow_peach.demo.follower import Follower  # noqa: PLC0415
+
+        return _follow(options, Follower(settings, began), processes, reporter, stop)
 
 
 def _quoted(path: Path) -> str:
@@ -123,25 +127,24 @@ def _greet(reporter: Reporter, airflow: AirflowHome) -> None:
 
 def _follow(
     options: DemoOptions,
-    settings: Settings,
+    follower: Follower,
     processes: AirflowProcesses,
     reporter: Reporter,
     stop: threading.Event,
 ) -> int:
-    # Airflow is imported only now: it reads the configuration that was just written.
-    from airflow_peach.demo.follower import Follower  # noqa: PLC0415
-
-    follower = Follower(settings)
-    report: Callable[[], None] = lambda: [reporter.execution(one) for one in follower.ended()] and None  # noqa: E731
     while not stop.is_set():
-        ended = processes.ended()
-        if ended:
+        if ended := processes.ended():
             raise DemoError(f"Airflow's {ended} ended; its log is {processes.log(ended)}")
-        report()
+        _report(follower, reporter)
         if options.loops is not None and follower.every_loop_ran(options.loops):
             time.sleep(follower.SETTLE_SECONDS)
-            report()
+            _report(follower, reporter)
             reporter.say(f"Every loop completed {options.loops} runs.")
             return 0
         stop.wait(POLL_SECONDS)
     return 0 if options.loops is None else 1
+
+
+def _report(follower: Follower, reporter: Reporter) -> None:
+    for ended in follower.ended():
+        reporter.execution(ended)

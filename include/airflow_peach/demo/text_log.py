@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_QUIET = frozenset({"timestamp", "event", "level", "logger", "filename", "lineno", "loc", "error_detail"})
+# Shown otherwise, or the same on every line: whose log it is, the file's own place says.
+_QUIET = frozenset(
+    {
+        *("timestamp", "event", "level", "logger", "filename", "lineno", "loc", "error_detail"),
+        *("dag_id", "task_id", "run_id", "try_number", "map_index", "ti_id", "ti"),
+    }
+)
 
 
 def render(lines: Iterable[str]) -> Iterator[str]:
