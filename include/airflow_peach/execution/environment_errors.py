@@ -9,6 +9,7 @@ from packaging.requirements import Requirement as Pep508
 from packaging.utils import canonicalize_name
 
 from airflow_peach.errors import PeachError
+from airflow_peach.execution.package_indexes import hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def build_error(
     """Compose the message: ``failure`` is what could not be done, ``explanation`` is why, in uv's words."""
     lines = [f"{codops}: {failure}", explanation]
     lines += [
-        f"requirement {requirement.text} asked for by {requirement.asked_by}"
+        f"requirement {hide_credentials(requirement.text)} asked for by {requirement.asked_by}"
         for requirement in requirements_named_in(explanation, requirements)
     ]
     return EnvironmentBuildError("\n".join(lines))

@@ -126,14 +126,15 @@ class EnvironmentStore:
             interpreter = inspect_interpreter(self._interpreter)
             key = requirement_lock.lock_key(requirements, interpreter, self._uv.access.identity)
             wanted = _Wanted(folder, tuple(requirements), interpreter, folder.requirement_lock(key), deadline, emit)
-            environment = self._find(wanted) or self._make(wanted)
+            return self._find_current(wanted) or self._make(wanted)
         except InterpreterError as error:
             raise build_error(codops, "its environment cannot be built", str(error), ()) from None
+        except OSError as error:
+            explanation = f"{error.filename or self._home}: {error.strerror}; check the disk and its permissions"
+            raise build_error(codops, "its environment cannot be kept", explanation, ()) from error
         except (UvTimeoutError, LockedError):
             failure = f"its environment was not ready within {time_limit_seconds:g} s"
             raise build_error(codops, failure, "Ask for less, or for a longer limit.", requirements) from None
-        folder.use(environment)
-        return environment
 
     def prune(self, in_use: Collection[str], *, keep_days: float) -> list[Path]:
         """Remove environments that were not needed for ``keep_days``; return their paths.
@@ -160,9 +161,13 @@ class EnvironmentStore:
     def _folder(self, codops: str) -> EnvironmentFolder:
         return EnvironmentFolder(codops, self._home / "environments" / codops)
 
-    def _find(self, wanted: _Wanted) -> Environment | None:
-        lock = self._fresh_lock(wanted)
-        return wanted.folder.find(wanted.digest(lock)) if lock else None
+    def _find_current(self, wanted: _Wanted) -> Environment | None:
+        """Return the environment in use if it is the wanted one: nearly always, and without waiting for anybody."""
+        lock, current = self._fresh_lock(wanted), wanted.folder.current()
+        if lock is None or current is None or current.digest != wanted.digest(lock):
+            return None
+        wanted.folder.use(current)
+        return current
 
     def _fresh_lock(self, wanted: _Wanted) -> RequirementLock | None:
         lock = requirement_lock.read_lock(wanted.lock_file)
@@ -174,11 +179,14 @@ class EnvironmentStore:
             # Another process may have done all of it, or the first half, while we waited.
             lock = self._fresh_lock(wanted) or self._resolve(wanted)
             digest = wanted.digest(lock)
-            return wanted.folder.find(digest) or self._build(wanted, lock, digest)
+            environment = wanted.folder.find(digest) or self._build(wanted, lock, digest)
+            wanted.folder.use(environment)
+            return environment
 
     def _resolve(self, wanted: _Wanted) -> RequirementLock:
         if wanted.requirements:
-            wanted.emit(f"Resolving {', '.join(requirement.text for requirement in wanted.requirements)}")
+            asked = ", ".join(requirement.text for requirement in wanted.requirements)
+            wanted.emit(self._uv.access.hide(f"Resolving {asked}"))
         try:
             lock = requirement_lock.resolve(
                 wanted.requirements,

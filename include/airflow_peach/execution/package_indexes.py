@@ -96,7 +96,12 @@ class IndexAccess:
         """Return ``text`` without credentials."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
-        return _USER_INFO.sub(f"{HIDDEN}@", text)
+        return hide_credentials(text)
+
+
+def hide_credentials(text: str) -> str:
+    """Return ``text`` without the user and password of any URL in it."""
+    return _USER_INFO.sub(f"{HIDDEN}@", text)
 
 
 def index_access(indexes: Sequence[Index], machine: Mapping[str, str]) -> IndexAccess:

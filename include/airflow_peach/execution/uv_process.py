@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import uv
 
 from airflow_peach.errors import PeachError
-from airflow_peach.execution.guarded import GuardedCommand, run_guarded
+from airflow_peach.execution.guarded import run_guarded
+from airflow_peach.execution.guarded_command import GuardedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -246,6 +246,21 @@ def test_a_missing_uv_is_explained(platform: Platform) -> None:
         platform.ensure("tool-box", store=store)
 
 
+def test_a_home_that_cannot_be_written_is_explained(platform: Platform) -> None:
+    platform.home.write_text("a file")
+
+    with pytest.raises(EnvironmentBuildError, match="check the disk and its permissions"):
+        platform.ensure("tool-box")
+
+
+def test_credentials_in_a_requirement_are_not_shown(platform: Platform) -> None:
+    with pytest.raises(EnvironmentBuildError) as caught:
+        platform.ensure("lib @ http://reader:s3cret@127.0.0.1:9/lib-1.0-py3-none-any.whl")
+
+    assert "requirement lib @ http://***@127.0.0.1:9/lib-1.0-py3-none-any.whl asked for by" in str(caught.value)
+    assert "s3cret" not in "\n".join([str(caught.value), *platform.said])
+
+
 def test_the_error_can_be_pickled(platform: Platform) -> None:
     with pytest.raises(EnvironmentBuildError) as caught:
         platform.ensure("nobody-has-this")
