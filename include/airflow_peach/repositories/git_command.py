@@ -64,6 +64,8 @@ class RepositoryGit(git.Git):
             GitError: it failed.
             ProcessTimeoutError: it did not end within ``kill_after_timeout`` seconds (default 60).
         """
+        if self._path is not None and not self._path.is_dir():
+            raise GitError(f"there is no repository at {self._path}")
         completed = run(
             command,
             cwd=self._path or Path("/"),
