@@ -162,7 +162,7 @@ def _kept(discovery: Discovery, previous: Catalogue) -> dict[str, RepositoryStat
         # repositories.json may be lost: then only their tasks tell that they exist.
         for organisation in previous.organisations.values():
             for name in organisation.repositories:
-                if name not in previous.repositories:
+                if name not in previous.repositories or not previous.repositories[name].url:
                     kept[name] = RepositoryStatus(name, url="", error=f"{name}: its source cannot be listed")
     return kept
 
