@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.full_notebook import keep_artefact, notebook_content
-from airflow_peach.execution.guarded import GuardedCommand, ParentGoneError, run_guarded
+from airflow_peach.execution.guarded import ParentGoneError, run_guarded
+from airflow_peach.execution.guarded_command import GuardedCommand
 from airflow_peach.execution.launch import launcher_content
 from airflow_peach.execution.masking import masker
-from airflow_peach.execution.reasons import News, read_news, reason
+from airflow_peach.execution.reasons import News, exit_code, read_news, reason
 from airflow_peach.execution.request import RESULT_LIMIT_BYTES, ExecutionRequest, ExecutionResult
 from airflow_peach.execution.sandbox import Content, Level, bubblewrap_failure, isolation_level, wrap
-from airflow_peach.execution.variables import home_directory, task_variables, temporary_directory
+from airflow_peach.execution.variables import certificate_paths, home_directory, task_variables, temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
         status="success" if ok else "failed",
         reason=sentence,
         value=_value(news) if ok else None,
-        exit_code=report.exit_code,
+        exit_code=exit_code(report, news, sandboxed=sandboxed),
         run_seconds=report.run_seconds,
         cpu_seconds=report.cpu_seconds,
         peak_memory_bytes=report.peak_memory_bytes,
@@ -93,7 +94,7 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
     argv = content.argv
     if sandboxed:
         argv = wrap(
-            content,
+            dataclasses.replace(content, readable=(*content.readable, *certificate_paths())),
             writable=(request.checkout, request.scratch),
             temporary=temporary_directory(request.scratch),
             accounts=request.scratch / "accounts",

@@ -23,12 +23,16 @@ import signal
 import struct
 import sys
 import time
-from typing import Any
 
 # -I -S leaves only the standard library on the path; append, so that nothing of ours can shadow it.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from airflow_peach.execution import process_tree, spawn  # needs the line above
+
+# The real one is in `typing`, which takes longer to import than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 POLL_SECONDS = 1.0
 FASTEST_LOOK_SECONDS = 0.1

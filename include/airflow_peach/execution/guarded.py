@@ -19,11 +19,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airflow_peach.errors import PeachError
+from airflow_peach.execution.guarded_command import GuardedCommand, GuardReport
 from airflow_peach.execution.output import Output
 
 Emit = Callable[[str], None]
@@ -44,62 +44,6 @@ CHUNK_BYTES = 256 * 1024
 
 class ParentGoneError(PeachError):
     """The process above ours ended, so nobody waits for the execution any more. Everything of it was ended."""
-
-
-@dataclass(frozen=True)
-class GuardedCommand:
-    """A command and its limits.
-
-    Attributes:
-        argv: program (absolute path) and arguments. Visible to everybody in ``ps``.
-        environment: all of its environment variables.
-        cwd: where it runs.
-        time_limit_seconds: hard limit; then SIGTERM, ``grace_seconds``, SIGKILL.
-        memory_limit_bytes: of all its processes together; 0 is none.
-        log_limit_bytes: of its output; see ``Output``.
-        lock: file locked while anything of it is alive.
-        lock_wait_seconds: how long to wait for the lock; not part of the time limit.
-        sandboxed: ``argv`` is a bubblewrap command line: it takes its content down with it.
-        specification: readable by the command as descriptor 3.
-        result_limit_bytes: how much is kept of what it writes to descriptor 4; 0: there is no descriptor 4.
-    """
-
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)  # secrets
-    cwd: Path
-    time_limit_seconds: float
-    grace_seconds: float = 10.0
-    memory_limit_bytes: int = 0
-    log_limit_bytes: int = 20_000_000
-    lock: Path | None = None
-    lock_wait_seconds: float = 60.0
-    sandboxed: bool = False
-    specification: bytes = field(default=b"", repr=False)
-    result_limit_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class GuardReport:
-    """How it ended.
-
-    Attributes:
-        kind: ``exited``, ``timed_out``, ``memory``, ``processes``, ``cancelled``, ``parent_gone``, ``locked``,
-            ``not_started``, or ``guard_lost`` when the guard itself was killed.
-        exit_code: negative for a signal; None when it never started or nothing is known.
-        message: why it could not be started.
-        survivors: pids that could not be killed.
-        result: what it wrote to descriptor 4.
-    """
-
-    kind: str
-    exit_code: int | None = None
-    run_seconds: float = 0.0
-    waited_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    message: str = ""
-    survivors: tuple[int, ...] = ()
-    result: bytes = b""
 
 
 def run_guarded(command: GuardedCommand, *, emit: Emit) -> GuardReport:

@@ -14,25 +14,30 @@ repository), ``file`` (its absolute path), ``method``, ``args`` (see ``values.py
 
 from __future__ import annotations
 
-import ast
 import faulthandler
 import fcntl
-import importlib.util
-import inspect
 import json
 import linecache
 import os
 import signal
 import sys
-import traceback
-import types
-from typing import Any, Callable  # noqa: UP035 - collections.abc.Callable[[…], …] needs Python 3.9
+
+# Each task waits for what is imported here; what only some need is imported where they do. The real TYPE_CHECKING
+# is in `typing`, which takes longer than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
+    from typing import Any
 
 SPECIFICATION_FD = 3
 RESULT_FD = 4
 RESULT_LIMIT_BYTES = 64 * 1024
 RESULT_MIME_TYPE = "application/vnd.airflow-peach.result+json"
 
+# ast.PyCF_ALLOW_TOP_LEVEL_AWAIT and inspect.CO_COROUTINE.
+ALLOW_TOP_LEVEL_AWAIT = 0x2000
+CO_COROUTINE = 0x80
 # Flags of `from __future__ import ...`; in a kernel they stay on for the cells that follow.
 FUTURE_FLAGS = 0x1FF0000
 
@@ -58,6 +63,8 @@ def main() -> None:
     except TaskError as error:
         tell(event="failed", reason=str(error))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the task's, and it is shown
+        import traceback  # noqa: PLC0415 - see above
+
         _forget_our_frames(error, names)
         traceback.print_exception(type(error), error, error.__traceback__)
         tell(event="failed", reason=sentence(error, names))
@@ -76,22 +83,22 @@ def _run(specification: dict[str, Any]) -> Any:  # noqa: ANN401 - what the entry
     flags = 0
     for cell in specification["cells"]:
         flags |= run_cell(cell["source"], cell["name"], module.__dict__, flags, await_)
-    function = module.__dict__.get(method)
-    if function is None:
+    if method not in module.__dict__:
         raise TaskError(f"entry function '{method}' not found in {notebook}")
-    args = load(specification["values"], "peach_values").decode(specification["args"])
-    check_call(function, method, args)
-    value = function(**args)
-    return await_(value) if inspect.isawaitable(value) else value
+    args = specification["args"]
+    if args:
+        args = load(specification["values"], "peach_values").decode(args)
+    value = call(module.__dict__[method], method, args)
+    return await_(value) if hasattr(value, "__await__") else value
 
 
 def run_cell(source: str, name: str, namespace: dict[str, Any], flags: int, await_: Callable[[Any], Any]) -> int:
     """Execute one cell, known by ``name`` in tracebacks; return the future flags that are on after it."""
     # No modification time: linecache then never looks for the file.
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    code = compile(source, name, "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    code = compile(source, name, "exec", flags=flags | ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     value = eval(code, namespace)  # noqa: S307 - running the author's code is what this is for
-    if code.co_flags & inspect.CO_COROUTINE:
+    if code.co_flags & CO_COROUTINE:
         await_(value)
     return int(code.co_flags) & FUTURE_FLAGS
 
@@ -108,13 +115,10 @@ async def call_in_kernel(namespace: dict[str, Any], method: str, args: str, valu
     The result is published as an output of the cell, under ``RESULT_MIME_TYPE``.
     """
     __tracebackhide__ = True  # IPython leaves this frame out of tracebacks
-    function = namespace.get(method)
-    if function is None:
+    if method not in namespace:
         raise TaskError(f"entry function '{method}' is gone after the last cell")
-    arguments = load(values, "peach_values").decode(json.loads(args))
-    check_call(function, method, arguments)
-    value = function(**arguments)
-    if inspect.isawaitable(value):
+    value = call(namespace[method], method, load(values, "peach_values").decode(json.loads(args)))
+    if hasattr(value, "__await__"):
         value = await value
     from IPython.display import publish_display_data  # noqa: PLC0415 - a kernel has it
 
@@ -122,18 +126,26 @@ async def call_in_kernel(namespace: dict[str, Any], method: str, args: str, valu
     publish_display_data(content)  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
-def check_call(function: Any, method: str, args: dict[str, Any]) -> None:  # noqa: ANN401 - the author's object
-    """Raise ``TaskError`` when ``function`` cannot be called, or not with ``args``."""
+def call(function: Any, method: str, args: dict[str, Any]) -> Any:  # noqa: ANN401 - the author's objects
+    """Call ``function`` with ``args``. Raises ``TaskError`` when it cannot be called, or not with these."""
+    __tracebackhide__ = True
     if not callable(function):
         raise TaskError(f"'{method}' is not a function but a value of type {type(function).__name__}")
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # written in C: the call itself will tell
-        return
-    try:
-        signature.bind(**args)
+        return function(**args)
     except TypeError as error:
-        raise TaskError(f"wrong arguments for {method}{signature}: {error}") from None
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # from inside the function
+        raise TaskError(f"wrong arguments for {method}{_signature(function)}: {error}") from None
+
+
+def _signature(function: Any) -> str:  # noqa: ANN401 - the author's object
+    import inspect  # noqa: PLC0415 - see above
+
+    try:
+        return str(inspect.signature(function))
+    except (TypeError, ValueError):  # written in C
+        return "()"
 
 
 def presentable(value: Any) -> Any:  # noqa: ANN401 - what the entry function returned
@@ -157,6 +169,8 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays, p
 
 def sentence(error: BaseException, names: list[str]) -> str:
     """Return what happened and where in the notebook: ``ValueError: bad (notebooks/a.ipynb, cell 3, line 7)``."""
+    import traceback  # noqa: PLC0415 - see above
+
     what = traceback.format_exception_only(type(error), error)[-1].strip()
     if isinstance(error, SyntaxError):
         place = (error.filename, error.lineno) if error.filename in names else None
@@ -174,6 +188,8 @@ def note(text: str) -> None:
 
 def load(path: str, name: str) -> Any:  # noqa: ANN401 - a module
     """Load the module at ``path`` without it being installed."""
+    import importlib.util  # noqa: PLC0415 - see above
+
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise ImportError(path)
@@ -205,17 +221,29 @@ class _Awaiter:
 def _fresh_main(specification: dict[str, Any]) -> types.ModuleType:
     # A real `__main__`: what is pickled by name (multiprocessing, dataclasses) is looked for in it.
     sys.modules["peach_launcher"] = sys.modules["__main__"]
-    module = types.ModuleType("__main__")
+    module = type(sys)("__main__")
     sys.modules["__main__"] = module
     file = specification["file"]
     sys.argv = [file]
     sys.path[0] = os.path.dirname(file)
     if file.endswith(".py"):
         module.__file__ = file
-    stand_in = load(specification["stand_in"], "peach_stand_in")
-    shell = stand_in.Shell(module.__dict__, note, TaskError)
-    module.__dict__.update(get_ipython=lambda: shell, display=stand_in.display)
+    shells: list[Any] = []
+
+    def get_ipython() -> Any:  # noqa: ANN401 - a Shell
+        if not shells:
+            stand_in = load(specification["stand_in"], "peach_stand_in")
+            shells.append(stand_in.Shell(module.__dict__, note, TaskError))
+        return shells[0]
+
+    module.__dict__.update(get_ipython=get_ipython, display=display)
     return module
+
+
+def display(*values: Any, **_: Any) -> None:  # noqa: ANN401 - IPython's signature
+    """Print what a notebook would show."""
+    for value in values:
+        print(value if isinstance(value, str) else repr(value))  # noqa: T201 - standard output is the log
 
 
 def news() -> Callable[..., None]:

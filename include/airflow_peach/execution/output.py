@@ -128,22 +128,31 @@ class _Lines:
             line: str | None = self._text()
         else:
             line = self._state  # None when it was shown already
-        self._pending.clear()
-        self._cut_bytes = 0
+        self._begin_anew()
         self._state = None
         self._in_progress = False
         return [] if line is None else [line]
 
     def _add(self, piece: bytes) -> None:
-        *overwritten, piece = piece.split(b"\r")
-        for state in overwritten:
-            self._in_progress = True
+        first, *others = piece.split(b"\r")
+        self._append(first)
+        if not others:
+            return
+        self._in_progress = True
+        *overwritten, last = others
+        # Of a thousand states that came at once, the last is the one to show.
+        state = next((state for state in reversed(overwritten) if state), None)
+        if state is not None:
+            self._begin_anew()
             self._append(state)
-            if self._pending:
-                self._state = self._text()
-            self._pending.clear()
-            self._cut_bytes = 0
-        self._append(piece)
+        if self._pending:
+            self._state = self._text()
+        self._begin_anew()
+        self._append(last)
+
+    def _begin_anew(self) -> None:
+        self._pending.clear()
+        self._cut_bytes = 0
 
     def _append(self, piece: bytes) -> None:
         room = LINE_LIMIT_BYTES - len(self._pending)

@@ -12,8 +12,9 @@ import contextlib
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
+# The real one is in `typing`, which takes longer to import than all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,23 +23,30 @@ _EAGER_ROUNDS = 200
 _PAUSE_SECONDS = 0.01
 # Between two looks at all of /proc (milliseconds), looks at our own children only (microseconds).
 _QUICK_LOOKS = 50
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class Process(NamedTuple):
-    """One line of ``/proc``. ``resident_bytes`` counts shared pages in full."""
+class Process:
+    """One process of ``/proc``. ``resident_bytes`` counts shared pages in full."""
 
-    pid: int
-    parent: int
-    group: int
-    state: str
-    resident_bytes: int
+    __slots__ = ("group", "parent", "pid", "resident_bytes", "state")
+
+    def __init__(self, pid: int, stat: bytes) -> None:
+        # proc(5): the name, in parentheses, may hold anything, also ") ".
+        fields = stat.rpartition(b")")[2].split()
+        self.pid = pid
+        self.state = fields[0].decode("ascii")
+        self.parent = int(fields[1])
+        self.group = int(fields[2])
+        self.resident_bytes = int(fields[21]) * _PAGE_BYTES
 
 
 def descendants(root: int) -> list[Process]:
     """Return the live processes below ``root``, parents first; zombies are left out, what is below them is not."""
     children: dict[int, list[Process]] = {}
     for name in os.listdir("/proc"):
-        if name.isdigit() and (process := _read(int(name))) is not None:
+        if name.isdigit() and (stat := _read_file(f"/proc/{name}/stat")):
+            process = Process(int(name), stat)
             children.setdefault(process.parent, []).append(process)
     found = list(children.get(root, ()))
     for process in found:  # grows while it is walked: breadth first
@@ -130,14 +138,6 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _read(pid: int) -> Process | None:
-    # proc(5): the name, in parentheses, may hold anything, also ") ".
-    fields = _read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    if not fields:
-        return None
-    return Process(pid, int(fields[1]), int(fields[2]), fields[0].decode("ascii"), int(fields[21]) * _PAGE_BYTES)
-
-
 def _proportional(process: Process) -> int:
     for line in _read_file(f"/proc/{process.pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
@@ -156,6 +156,3 @@ def _read_file(path: str) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_peach.execution.guarded import GuardReport
+    from airflow_peach.execution.guarded_command import GuardReport
     from airflow_peach.execution.request import Limits
 
 REASON_LIMIT_CHARACTERS = 1000
@@ -52,10 +52,19 @@ def read_news(content: bytes) -> News:
     return News(started, exit_announced, _one_line(reason), value)
 
 
+def exit_code(report: GuardReport, news: News, *, sandboxed: bool) -> int | None:
+    """Return the exit code of the task's process, negative for a signal, whatever a sandbox made of it."""
+    code = report.exit_code
+    if code is None or not sandboxed or news.exit_announced or code <= SIGNAL_EXIT_CODE:
+        return code
+    number = code - SIGNAL_EXIT_CODE
+    return -number if number in list(signal.Signals) else code
+
+
 def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) -> str:
     """Return the sentence; ``ok`` after a success."""
     if report.kind == "exited":
-        return _exit_reason(report.exit_code, news, sandboxed=sandboxed)
+        return _exit_reason(exit_code(report, news, sandboxed=sandboxed), news, sandboxed=sandboxed)
     waited = f"{report.waited_seconds:.0f} s"
     return {
         "timed_out": f"timed out after {limits.time_limit_seconds:g} s",
@@ -69,22 +78,19 @@ def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) 
     }[report.kind]
 
 
-def _exit_reason(exit_code: int | None, news: News, *, sandboxed: bool) -> str:
-    if exit_code == 0:
+def _exit_reason(code: int | None, news: News, *, sandboxed: bool) -> str:
+    if code == 0:
         return "ok"
     if news.reason:
         return news.reason
     if sandboxed and not news.started:
         return "not started: the sandbox could not be set up; the log says why"
-    if exit_code is None:
+    if code is None:
         return "ended: nothing is known of how"
-    number = -exit_code
-    if sandboxed and not news.exit_announced and exit_code > SIGNAL_EXIT_CODE:
-        number = exit_code - SIGNAL_EXIT_CODE
-    if number <= 0 or number not in list(signal.Signals):
-        return f"exit code {exit_code}"
-    hint = " (the machine may have run out of memory)" if number == signal.SIGKILL else ""
-    return f"killed by signal {signal.Signals(number).name}{hint}"
+    if code > 0 or -code not in list(signal.Signals):
+        return f"exit code {code}"
+    hint = " (the machine may have run out of memory)" if -code == signal.SIGKILL else ""
+    return f"killed by signal {signal.Signals(-code).name}{hint}"
 
 
 def _one_line(text: str) -> str:

@@ -14,7 +14,11 @@ import fcntl
 import os
 import resource
 import signal
-from typing import Any
+
+# The real one is in `typing`, which takes longer to import than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1

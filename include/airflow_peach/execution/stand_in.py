@@ -14,7 +14,12 @@ import re
 import subprocess
 import sys
 import time
-from typing import Any, Callable  # noqa: UP035 - collections.abc.Callable[[…], …] needs Python 3.9
+
+# As in launcher.py: `typing` takes long to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # Of use to somebody who looks at a screen; a task does without.
 IGNORED = {
@@ -30,12 +35,6 @@ INSTALLING = re.compile(
     r"^\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:pip[\d.]*|conda|mamba|micromamba|uv(?:\s+pip)?)\s+(?:install|add)\b"
 )
 EXPANDED = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|\$(\w+)")
-
-
-def display(*values: Any, **_: Any) -> None:  # noqa: ANN401 - IPython's signature
-    """Print what a notebook would show."""
-    for value in values:
-        print(value if isinstance(value, str) else repr(value))  # noqa: T201 - standard output is the log
 
 
 class Shell:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_peach.execution.request import ExecutionRequest
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,6 +30,11 @@ def home_directory(scratch: Path) -> Path:
 def temporary_directory(scratch: Path) -> Path:
     """Return the TMPDIR of the execution with this scratch directory."""
     return scratch / "tmp"
+
+
+def certificate_paths() -> tuple[Path, ...]:
+    """Return the files and directories of certificates that ``task_variables`` points to."""
+    return tuple(Path(os.environ[name]) for name in CERTIFICATES if os.environ.get(name))
 
 
 def task_variables(request: ExecutionRequest) -> dict[str, str]:
