@@ -113,14 +113,10 @@ def run(
         exchange.copy_until(deadline, stdout=on_stdout or stdout.add, stderr=stderr.add)
         if not _ended_before(process, deadline):
             raise ProcessTimeoutError(f"{argv[0]}: did not end within {timeout_seconds:g} s and was killed")
-    return Completed(
-        process.returncode, bytes(stdout.kept), bytes(stderr.kept), stdout.truncated or stderr.truncated
-    )
+    return Completed(process.returncode, bytes(stdout.kept), bytes(stderr.kept), stdout.truncated or stderr.truncated)
 
 
-def start_detached(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
+def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own that may outlive us, and return at once.
 
     Its output is appended to ``log`` (made with its folder when missing). Poll the returned process now and

@@ -47,8 +47,7 @@ class Settings:
     )
     sync: str = _setting(
         "auto",
-        "auto: the DAG processor starts a sync when one is due. external: something else runs "
-        "`peach sync --watch`.",
+        "auto: the DAG processor starts a sync when one is due. external: something else runs `peach sync --watch`.",
         choices=("auto", "external"),
     )
     sync_interval_seconds: float = _setting("30", "Seconds between the starts of two syncs.")
@@ -64,12 +63,8 @@ class Settings:
         "Least number of seconds between the starts of two runs of a loop; 0 starts the next run as soon "
         "as the last has ended.",
     )
-    time_limit_seconds: float = _setting(
-        "3600", "Hard limit in seconds of one execution in an organisation's loop."
-    )
-    metadata_time_limit_seconds: float = _setting(
-        "300", "Hard limit in seconds of one execution in the metadata loop."
-    )
+    time_limit_seconds: float = _setting("3600", "Hard limit in seconds of one execution in an organisation's loop.")
+    metadata_time_limit_seconds: float = _setting("300", "Hard limit in seconds of one execution in the metadata loop.")
     environment_time_limit_seconds: float = _setting(
         "1800", "Hard limit in seconds of locking and building an organisation's environment."
     )

@@ -277,10 +277,10 @@ def test_a_git_that_outlives_a_killed_fetch_keeps_the_lock(silent_server: str, r
     """Two gits never write one mirror, and no lock of a living git is taken for a stale one."""
     script = (
         "import sys; from pathlib import Path; from airflow_peach.storage import locked\n"
-        "from airflow_peach.repositories.mirror import _git\n"
+        "from airflow_peach.repositories.git_environment import open_git\n"
         "with locked(Path(sys.argv[1])) as lock:\n"
         "    print('held', flush=True)\n"
-        "    _git(None, inherited=[lock]).ls_remote('--', sys.argv[2])\n"
+        "    open_git(None, inherited=[lock]).ls_remote('--', sys.argv[2])\n"
     )
     remote.commit({"a": "1"})
     lock = lock_of(mirror)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from airflow_peach.repositories.git_command import RepositoryGit
 
-_SYMLINK_MODE = "120000"
-_SUBMODULE_MODE = "160000"
+# File modes of git's trees.
+SYMLINK_MODE = "120000"
+SUBMODULE_MODE = "160000"
 _EXECUTABLE_MODE = "100755"
 # Longer ones cannot be made on Linux (PATH_MAX).
 _LINK_LIMIT_BYTES = 4096
@@ -64,9 +65,7 @@ class CheckoutReport:
     notes: tuple[str, ...] = ()
 
 
-def lay_out(
-    git: RepositoryGit, entries: Iterable[Entry], into: Path, *, timeout_seconds: float
-) -> CheckoutReport:
+def lay_out(git: RepositoryGit, entries: Iterable[Entry], into: Path, *, timeout_seconds: float) -> CheckoutReport:
     """Write ``entries`` into the directory ``into``, which is made, or is empty.
 
     Raises:
@@ -104,12 +103,12 @@ def _choose(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
     notes: list[str] = []
     for entry in entries:
         parts = entry.path.split("/")
-        if entry.mode == _SUBMODULE_MODE:
+        if entry.mode == SUBMODULE_MODE:
             notes.append(f"{entry.path}: left out: a submodule; submodules are not fetched")
         elif any(part.casefold() == ".git" or part in {"", ".", ".."} for part in parts):
             # git itself makes no such path; somebody did by hand.
             notes.append(f"{entry.path!r}: left out: not a path that git would make")
-        elif entry.mode == _SYMLINK_MODE and entry.size_bytes > _LINK_LIMIT_BYTES:
+        elif entry.mode == SYMLINK_MODE and entry.size_bytes > _LINK_LIMIT_BYTES:
             notes.append(f"{entry.path}: left out: a symbolic link longer than {_LINK_LIMIT_BYTES} bytes")
         else:
             wanted.append(entry)
@@ -153,8 +152,7 @@ class _BlobWriter:
         for entry, target in self._links:
             if not _stays_inside(entry.path, os.fsdecode(target)):
                 self.notes.append(
-                    f"{entry.path}: left out: a symbolic link to {os.fsdecode(target)!r}, "
-                    "outside of the repository"
+                    f"{entry.path}: left out: a symbolic link to {os.fsdecode(target)!r}, outside of the repository"
                 )
                 continue
             os.symlink(target, self._target(entry.path))  # noqa: PTH211 - bytes, as above
@@ -182,7 +180,7 @@ class _BlobWriter:
         if len(fields) != 3 or fields[1] != b"blob":  # noqa: PLR2004 - object, type, size
             raise GitError(f"{entry.path}: its content {entry.object_id} is missing")
         self._remaining = int(fields[2]) + 1  # and the line feed after it
-        if entry.mode != _SYMLINK_MODE:
+        if entry.mode != SYMLINK_MODE:
             mode = 0o755 if entry.mode == _EXECUTABLE_MODE else 0o644
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             self._descriptor = os.open(self._target(entry.path), flags, mode)

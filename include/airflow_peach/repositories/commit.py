@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_peach.authoring.definitions import MissingFileError, TooLargeError, UnsafePathError
 from airflow_peach.authoring.problems import did_you_mean
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.checkout import CheckoutReport, lay_out
+from airflow_peach.repositories.checkout import SUBMODULE_MODE, SYMLINK_MODE, CheckoutReport, lay_out
 from airflow_peach.repositories.git_environment import GitError
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_peach.repositories.mirror import Mirror
-
-SYMLINK_MODE = "120000"
-SUBMODULE_MODE = "160000"
 
 _CONFIGURATION_PATH = re.compile(r"peach\.yaml|peach\.conf/(?:[^/]+/)?[^/]+\.ya?ml")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -123,9 +120,7 @@ class CommitFiles:
             entry = self.entries.get(str(inner))
             if entry is not None and entry.mode == SYMLINK_MODE:
                 what = "is" if inner == pure else f"goes through '{inner}', which is"
-                raise UnsafePathError(
-                    f"{path}: {what} a symbolic link; links are not followed: name the file"
-                )
+                raise UnsafePathError(f"{path}: {what} a symbolic link; links are not followed: name the file")
             if entry is not None and entry.mode == SUBMODULE_MODE:
                 what = "is" if inner == pure else f"lies in '{inner}', which is"
                 raise UnsafePathError(f"{path}: {what} a submodule; submodules are not fetched")
@@ -138,9 +133,7 @@ class CommitFiles:
         if any(other.startswith(f"{normalised}/") for other in self.entries):
             return f"{path}: is a folder, not a file"
         name = PurePosixPath(normalised).name
-        same_name = [
-            other for other in self.entries if PurePosixPath(other).name.casefold() == name.casefold()
-        ]
+        same_name = [other for other in self.entries if PurePosixPath(other).name.casefold() == name.casefold()]
         suffix = PurePosixPath(normalised).suffix
         near = [other for other in self.entries if other.endswith(suffix)][:_NEAR_PATHS]
         remedy = did_you_mean(normalised, same_name) or (

@@ -9,9 +9,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_peach.errors import PeachError
+from airflow_peach.processes import ProgramMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_peach.repositories.git_command import RepositoryGit
 
 CONFIGURATION = Path(__file__).with_name("git.config")
 
@@ -46,9 +53,7 @@ _FIXED = {
     # A source must not make git fetch from elsewhere with the source's own configuration (CVE-2024-32004).
     "GIT_NO_LAZY_FETCH": "1",
     # A question nobody will answer is a failure; a dead connection is noticed within a minute.
-    "GIT_SSH_COMMAND": (
-        "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
-    ),
+    "GIT_SSH_COMMAND": ("ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3"),
 }
 
 
@@ -71,6 +76,23 @@ def git_environment(git_dir: Path | None = None) -> dict[str, str]:
     if git_dir is not None:
         environment["GIT_DIR"] = str(git_dir)
     return environment
+
+
+def open_git(path: Path | None, *, inherited: Sequence[int] = ()) -> RepositoryGit:
+    """Return git on a repository, or on none; the one place that imports GitPython (a tenth of a second).
+
+    Args:
+        path: the bare repository.
+        inherited: file descriptors that the git processes keep open.
+
+    Raises:
+        ProgramMissingError: there is no git here; GitPython tries it when it is imported.
+    """
+    try:
+        from airflow_peach.repositories.git_command import RepositoryGit  # noqa: PLC0415 - see above
+    except ImportError as error:
+        raise ProgramMissingError("git cannot be run: install git 2.31 or newer, and have it on PATH") from error
+    return RepositoryGit(path, inherited=inherited)
 
 
 def redact(url: str) -> str:

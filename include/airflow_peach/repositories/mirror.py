@@ -21,7 +21,8 @@ from urllib.parse import quote
 
 from airflow_peach.errors import PeachError
 from airflow_peach.processes import ProcessTimeoutError, ProgramMissingError
-from airflow_peach.repositories.git_environment import GitError, redact
+from airflow_peach.repositories.git_environment import GitError, open_git, redact
+from airflow_peach.repositories.remote import RemoteHead, ask_remote, remaining_seconds
 from airflow_peach.storage import LockedError, locked
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ PREVIOUS_REF = "refs/peach/previous"
 VERSION_CHARACTERS = 8
 _NAME_LIMIT_BYTES = 200
 _COMPACT_TIMEOUT_SECONDS = 120
-_BRANCHES_NAMED = 5
 
 
 class FetchError(PeachError):
@@ -64,13 +64,6 @@ class Head:
         return self.commit[:VERSION_CHARACTERS]
 
 
-@dataclass(frozen=True)
-class _RemoteHead:
-    commit: str
-    ref: str
-    branch: str
-
-
 class Mirror:
     """The mirror of one repository. Making the object touches nothing.
 
@@ -90,7 +83,7 @@ class Mirror:
 
     def git(self, *, inherited: Sequence[int] = ()) -> RepositoryGit:
         """Return git on this mirror. Raises ``ProgramMissingError`` when there is no git here."""
-        return _git(self.path, inherited=inherited)
+        return open_git(self.path, inherited=inherited)
 
     def head(self) -> Head | None:
         """Return the last head known, without asking the network; None before the first fetch."""
@@ -117,7 +110,7 @@ class Mirror:
             if not self.path.exists() and self._aside.exists():
                 with self._locked(deadline):
                     self._restore()
-            remote = self._ask(deadline)
+            remote = ask_remote(self.address.url, self.branch, deadline)
             if (head := self._unchanged(remote)) is not None:
                 return head
             with self._locked(deadline) as lock:
@@ -145,52 +138,12 @@ class Mirror:
     def _error(self, cause: str) -> FetchError:
         return FetchError(f"{self.address.name}: cannot be fetched from {redact(self.address.url)}: {cause}")
 
-    def _unchanged(self, remote: _RemoteHead) -> Head | None:
+    def _unchanged(self, remote: RemoteHead) -> Head | None:
         if self._suspect.exists() or (head := self.head()) is None:
             return None
         return head if (head.commit, head.branch) == (remote.commit, remote.branch) else None
 
-    def _ask(self, deadline: float) -> _RemoteHead:
-        """Ask the remote which branch is executed and where it stands."""
-        refs, default = self._list_remote(deadline, "HEAD", f"refs/heads/{self.branch}")
-        wanted = f"refs/heads/{self.branch}"
-        if wanted in refs:
-            return _RemoteHead(refs[wanted], wanted, self.branch)
-        if "HEAD" in refs:
-            # A detached HEAD has no branch; its commit is what the remote shows.
-            return _RemoteHead(
-                refs["HEAD"], default or "HEAD", (default or "HEAD").removeprefix("refs/heads/")
-            )
-        # Nothing, or a HEAD that names a branch nobody pushed (`git init --bare`, then a push of another).
-        refs, _ = self._list_remote(deadline, "refs/heads/*")
-        if not refs:
-            raise self._error("it is empty: nothing was pushed to it, or everything was removed")
-        if len(refs) > 1:
-            names = ", ".join(sorted(ref.removeprefix("refs/heads/") for ref in refs)[:_BRANCHES_NAMED])
-            raise self._error(
-                f"it has no branch '{self.branch}' and its default branch does not exist; push "
-                f"'{self.branch}', or make one of its branches ({names}) the default"
-            )
-        ((ref, commit),) = refs.items()
-        return _RemoteHead(commit, ref, ref.removeprefix("refs/heads/"))
-
-    def _list_remote(self, deadline: float, *patterns: str) -> tuple[dict[str, str], str]:
-        """Return the remote's refs with their commits, and the ref that its HEAD names."""
-        answer = _git(None).ls_remote(
-            "--symref", "--", self.address.url, *patterns, kill_after_timeout=_remaining(deadline)
-        )
-        refs: dict[str, str] = {}
-        default = ""
-        for line in str(answer).splitlines():
-            value, _, ref = line.partition("\t")
-            if value.startswith("ref: "):
-                default = value.removeprefix("ref: ") if ref == "HEAD" else default
-            # A pattern matches at the end of a name: refs/remotes/x/HEAD is not meant.
-            elif ref == "HEAD" or ref.startswith("refs/heads/"):
-                refs[ref] = value
-        return refs, default
-
-    def _bring(self, remote: _RemoteHead, deadline: float, lock: int) -> Head:
+    def _bring(self, remote: RemoteHead, deadline: float, lock: int) -> Head:
         """Bring the remote's head into the mirror, whose lock is held."""
         self._clear_leftovers()
         if self.path.exists() and not self._suspect.exists():
@@ -200,8 +153,8 @@ class Mirror:
                 log.warning("%s: making the mirror %s anew: %s", self.address.name, self.path, error)
         return self._make_anew(remote, deadline, lock)
 
-    def _update(self, path: Path, remote: _RemoteHead, deadline: float, lock: int) -> Head:
-        git = _git(path, inherited=[lock])
+    def _update(self, path: Path, remote: RemoteHead, deadline: float, lock: int) -> Head:
+        git = open_git(path, inherited=[lock])
         if (before := _read_head(git, path)) is not None:
             git.update_ref(PREVIOUS_REF, before.commit)
         git.fetch(
@@ -214,7 +167,7 @@ class Mirror:
             "--",
             self.address.url,
             f"+{remote.ref}:{HEAD_REF}",
-            kill_after_timeout=_remaining(deadline),
+            kill_after_timeout=remaining_seconds(deadline),
         )
         git.symbolic_ref("HEAD", f"refs/heads/{remote.branch}")
         head = _read_head(git, path)
@@ -224,11 +177,11 @@ class Mirror:
             self._compact(git)
         return head
 
-    def _make_anew(self, remote: _RemoteHead, deadline: float, lock: int) -> Head:
+    def _make_anew(self, remote: RemoteHead, deadline: float, lock: int) -> Head:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
         try:
-            _git(beside, inherited=[lock]).init("--bare", "--quiet", "--template=", str(beside))
+            open_git(beside, inherited=[lock]).init("--bare", "--quiet", "--template=", str(beside))
             head = self._update(beside, remote, deadline, lock)
             if self.path.exists():
                 _remove(self._aside)
@@ -271,22 +224,6 @@ def _read_head(git: RepositoryGit, path: Path) -> Head | None:
     except OSError as error:
         raise GitError(f"{error.filename}: {error.strerror}") from error
     return Head(commit, branch, dt.datetime.fromtimestamp(int(seconds), dt.timezone.utc))
-
-
-def _git(path: Path | None, *, inherited: Sequence[int] = ()) -> RepositoryGit:
-    try:
-        from airflow_peach.repositories.git_command import RepositoryGit  # noqa: PLC0415 - see that module
-    except ImportError as error:
-        # GitPython tries git when it is imported.
-        raise ProgramMissingError(
-            "git cannot be run: install git 2.31 or newer, and have it on PATH"
-        ) from error
-    return RepositoryGit(path, inherited=inherited)
-
-
-def _remaining(deadline: float) -> float:
-    # Never 0 or less, which would mean "no limit": a limit that has passed is met at once.
-    return max(0.001, deadline - time.monotonic())
 
 
 def _remove(path: Path) -> None:
