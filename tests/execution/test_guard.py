@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -270,7 +271,7 @@ def test_the_process_gets_nothing_of_ours(tmp_path: Path) -> None:
     assert seen["no_new_privs"]
 
 
-def test_descriptor_0_of_the_caller_is_not_the_commands(tmp_path: Path) -> None:
+def test_descriptor_0_of_the_caller_is_not_the_commands() -> None:
     # In an Airflow task process it is the supervisor's request socket.
     script = f"""
         import os, socket, sys
@@ -469,7 +470,7 @@ def test_one_at_a_time_under_a_lock(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     spans.sort()
-    assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans))
     assert [report.kind for report in reports] == ["exited"] * 3
     assert len(said) == 2
     assert max(report.waited_seconds for report in reports) > 0.7

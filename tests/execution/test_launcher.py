@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,8 @@ from airflow_peach.execution.launch import LAUNCHER, STAND_IN, VALUES
 from airflow_peach.execution.request import Limits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import RunTask
 
 

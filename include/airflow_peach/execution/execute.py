@@ -66,13 +66,15 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
         emit(f"WARNING: this execution can see the platform's files: {bubblewrap_failure()}")
     for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    in_kernel = request.full_notebook and not request.notebook.endswith(".py")
-    content = notebook_content(request, sandboxed=sandboxed) if in_kernel else launcher_content(request, program)
-    try:
+    if request.full_notebook and not request.notebook.endswith(".py"):
+        with notebook_content(request, sandboxed=sandboxed) as content:
+            try:
+                report = run_guarded(_command(request, content, sandboxed=sandboxed), emit=emit)
+            finally:
+                keep_artefact(request, emit)
+    else:
+        content = launcher_content(request, program)
         report = run_guarded(_command(request, content, sandboxed=sandboxed), emit=emit)
-    finally:
-        if in_kernel:
-            keep_artefact(request, emit)
     if report.survivors:
         emit(f"WARNING: these processes could not be killed: {', '.join(map(str, report.survivors))}")
     news = read_news(report.result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -14,10 +15,9 @@ from typing import TYPE_CHECKING
 from airflow_peach import values
 from airflow_peach.execution.launch import LAUNCHER, VALUES
 from airflow_peach.execution.sandbox import Content
-from airflow_peach.execution.variables import temporary_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_peach.execution.request import ExecutionRequest
 
@@ -29,12 +29,23 @@ ARTEFACT_LIMIT_BYTES = 50 * 1024 * 1024
 _IMPORTED = ("papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "traitlets", "yaml")
 
 
-def notebook_content(request: ExecutionRequest, *, sandboxed: bool) -> Content:
-    """Return what runs all cells of the notebook in a kernel, then calls the entry function."""
+@contextlib.contextmanager
+def notebook_content(request: ExecutionRequest, *, sandboxed: bool) -> Iterator[Content]:
+    """Give what runs all cells of the notebook in a kernel, then calls the entry function.
+
+    Sockets have short paths only (108 bytes), which a path in ``scratch`` need not be. In a sandbox ``/tmp`` is
+    the execution's own; without one, a directory is made in the machine's, and removed at the end.
+    """
+    if sandboxed:
+        yield _content(request, sockets=Path("/tmp"))  # noqa: S108 - see above
+        return
+    with tempfile.TemporaryDirectory(prefix="peach-", ignore_cleanup_errors=True) as directory:
+        yield _content(request, sockets=Path(directory))
+
+
+def _content(request: ExecutionRequest, *, sockets: Path) -> Content:
     file = request.checkout / request.notebook
     library = _library()
-    # In a sandbox /tmp is the execution's own, and sockets have short paths only.
-    sockets = Path("/tmp") if sandboxed else temporary_directory(request.scratch)  # noqa: S108 - see above
     specification = {
         "notebook": request.notebook,
         "file": str(file),

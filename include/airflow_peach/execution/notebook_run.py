@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -87,6 +88,23 @@ def _prepare(specification: dict[str, Any], kernel: str) -> Path:
     return prepared
 
 
+class _KernelManager(AsyncKernelManager):
+    """Ends an idle kernel without interrupting it first, which ipykernel would tell in the log as an error."""
+
+    async def shutdown_kernel(  # type: ignore[override]  # the stock one is a function in a class variable
+        self,
+        now: bool = False,  # noqa: FBT001, FBT002 - Jupyter's signature
+        restart: bool = False,  # noqa: FBT001, FBT002 - Jupyter's signature
+    ) -> None:
+        if now:
+            await super().shutdown_kernel(now=now, restart=restart)
+            return
+        self.stop_restarter()
+        await self.request_shutdown(restart=restart)
+        await self.finish_shutdown(restart=restart)
+        await self.cleanup_resources(restart=restart)
+
+
 class _Progress:
     """Where the run is, and what it shows."""
 
@@ -125,11 +143,12 @@ def _engine(progress: _Progress) -> type[NBClientEngine]:
             start_timeout: int,
             **_: Any,  # noqa: ANN401 - paths, for engines that want them
         ) -> None:
-            progress.cells = nb_man.nb.cells
+            progress.cells = list(nb_man.nb.cells)  # papermill adds some to say that one failed
             config = Config({"KernelManager": _transport(progress.sockets)})
             Client(
                 nb_man,
                 kernel_name=kernel_name,
+                kernel_manager_class=_KernelManager,
                 startup_timeout=start_timeout,
                 log_output=log_output,
                 config=config,

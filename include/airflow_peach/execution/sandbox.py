@@ -140,6 +140,8 @@ def wrap(content: Content, *, writable: Iterable[Path], temporary: Path, account
         *("--bind", str(temporary), "/tmp"),  # noqa: S108 - the sandbox's own
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108 - the sandbox's own
         *(argument for path in ordered for argument in mounts[path]),
+        # What is left is the memory that holds the mount points.
+        *("--remount-ro", "/"),
         *("--chdir", str(content.cwd)),
         "--",
         *content.argv,

@@ -1,0 +1,302 @@
+"""What an execution sees of this machine: written as somebody would who looks for what is not theirs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_peach.execution import sandbox
+from airflow_peach.execution.request import Limits
+from airflow_peach.execution.sandbox import IsolationError, Level, interpreter_mounts, isolation_level
+
+from .conftest import marked_processes, needs_bubblewrap, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import RunTask
+
+
+@pytest.fixture(autouse=True)
+def _fresh_probe() -> Iterator[None]:
+    sandbox.bubblewrap_failure.cache_clear()
+    yield
+    sandbox.bubblewrap_failure.cache_clear()
+
+
+def see(run_task: RunTask, body: str, **options: Any) -> Any:
+    """Return what a sandboxed task returns that has ``body``, an expression, as its result."""
+    result, lines = run_task(
+        f"import os, glob, socket, subprocess\nfrom pathlib import Path\ndef task():\n    return {body}",
+        isolation="bubblewrap",
+        **options,
+    )
+    assert result.status == "success", lines
+    return result.value
+
+
+@needs_bubblewrap
+def test_it_works_like_outside(run_task: RunTask) -> None:
+    result, lines = run_task(
+        "import os, ssl, json\ndef task(x):\n    print(os.getcwd() == os.path.dirname(os.path.abspath('a.ipynb')))\n"
+        "    open('written', 'w').close()\n    return x",
+        args={"x": 1},
+        isolation="bubblewrap",
+    )
+    assert (result.status, result.value) == ("success", 1)
+    assert lines == ["True"]
+
+
+@needs_bubblewrap
+def test_no_home_no_neighbours_no_platform(run_task: RunTask, tmp_path: Path) -> None:
+    neighbour = tmp_path / "another-organisation"
+    neighbour.mkdir()
+    (neighbour / "secret").write_text("theirs")
+    here = str(Path(__file__))
+    home = str(Path.home())
+    seen = see(
+        run_task,
+        f"[os.path.exists({str(neighbour)!r}), os.path.exists({here!r}), "
+        f"[str(p) for p in Path({home!r}).rglob('*.cfg')] if os.path.isdir({home!r}) else [], "
+        "os.path.exists('/etc/shadow'), os.path.exists('/var/lib'), os.path.exists('/run')]",
+    )
+    assert seen[0:2] == [False, False]
+    assert not [path for path in seen[2] if "airflow" in path]
+    assert seen[3:] == [False, False, False]
+
+
+@needs_bubblewrap
+def test_no_other_processes(run_task: RunTask) -> None:
+    seen = see(
+        run_task,
+        "sorted(Path(p).read_bytes().split(b'\\0')[0].decode() for p in glob.glob('/proc/[0-9]*/cmdline'))",
+    )
+    assert [Path(program).name for program in seen] == ["python", "bwrap"]  # itself, and the sandbox's first process
+
+
+@needs_bubblewrap
+def test_no_environment_of_the_platform(run_task: RunTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "sesame")
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "sesame")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sesame")
+    # Its own, and that of each process it can see.
+    seen = see(
+        run_task, "b'\\0'.join(Path(p).read_bytes() for p in glob.glob('/proc/*/environ')).decode().split('\\0')"
+    )
+    assert not [entry for entry in seen if "AIRFLOW" in entry or "AWS" in entry or "sesame" in entry]
+
+
+@needs_bubblewrap
+def test_nothing_but_its_own_can_be_written(run_task: RunTask, bare_environment: Path) -> None:
+    targets = [
+        str(bare_environment / "new"),
+        str(next(bare_environment.glob("lib/python3*/site-packages")) / "sitecustomize.py"),
+        str(bare_environment / "bin" / "python"),
+        "/usr/new",
+        "/new",
+        "/etc/new",
+        sandbox.__file__,
+        str(Path(sandbox.__file__).with_name("launcher.py")),
+    ]
+    body = f"""[attempt(path) for path in {targets!r}]
+
+def attempt(path):
+    try:
+        open(path, "ab").close()
+    except OSError as error:
+        return type(error).__name__
+    return "written"
+"""
+    assert "written" not in see(run_task, body)
+
+
+@needs_bubblewrap
+def test_no_privileges(run_task: RunTask) -> None:
+    status = see(run_task, "Path('/proc/self/status').read_text()")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == int(fields["CapBnd"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+@needs_bubblewrap
+def test_its_account_is_the_only_one(run_task: RunTask) -> None:
+    assert see(run_task, "[e.pw_name for e in __import__('pwd').getpwall()]") == ["peach"]
+
+
+@needs_bubblewrap
+def test_home_and_temporary_files_are_its_own(run_task: RunTask) -> None:
+    seen = see(
+        run_task,
+        "[os.environ['HOME'], os.path.expanduser('~'), __import__('tempfile').mkdtemp(), "
+        "open('/tmp/direct', 'w').write('x'), os.path.exists(os.environ['TMPDIR'] + '/direct')]",
+    )
+    assert "scratch" in seen[0]
+    assert seen[0] == seen[1]
+    assert "scratch" in seen[2]
+    assert seen[4] is True
+    assert not Path("/tmp/direct").exists()  # noqa: S108 - the very question
+
+
+@needs_bubblewrap
+def test_shared_memory_and_semaphores_work(run_task: RunTask) -> None:
+    result, lines = run_task(
+        """
+import multiprocessing
+from multiprocessing import shared_memory
+def square(n): return n * n
+def task():
+    block = shared_memory.SharedMemory(create=True, size=1000)
+    block.close(); block.unlink()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(square, range(3))
+""",
+        isolation="bubblewrap",
+    )
+    assert result.value == [0, 1, 4], lines
+
+
+@needs_bubblewrap
+def test_signals_and_crashes_are_told_as_outside(run_task: RunTask) -> None:
+    result, _ = run_task("import os\ndef task():\n    os.kill(os.getpid(), 11)", isolation="bubblewrap")
+    assert (result.reason, result.exit_code) == ("killed by signal SIGSEGV", -11)
+    result, _ = run_task("import sys\ndef task():\n    sys.exit(139)", isolation="bubblewrap")
+    assert (result.reason, result.exit_code) == ("exit code 139", 139)
+
+
+@needs_bubblewrap
+def test_the_end_is_polite_inside_too(run_task: RunTask) -> None:
+    result, lines = run_task(
+        """
+import signal, sys, time
+def end(*_): print("cleaned up"); sys.exit(0)
+def task():
+    signal.signal(signal.SIGTERM, end)
+    time.sleep(600)
+""",
+        isolation="bubblewrap",
+        limits=Limits(1, grace_seconds=20),
+    )
+    assert lines == ["cleaned up", "timed out after 1 s"]
+    assert result.run_seconds < 10
+
+
+@needs_bubblewrap
+def test_nothing_survives_the_kill_of_the_guard(run_task: RunTask, tmp_path: Path) -> None:
+    mark = "a-mark-of-" + tmp_path.name
+
+    def kill_the_guard(line: str) -> None:
+        if line == "running":
+            (guard,) = [pid for pid in marked_processes("execution/guard.py") if _parent(pid) == os.getpid()]
+            os.kill(guard, 9)
+
+    result, _ = run_task(
+        f"""
+import os, subprocess, sys, time
+def task():
+    sleeper = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.setsid(); time.sleep(600)"
+    subprocess.Popen([sys.executable, "-c", sleeper, {mark!r}])
+    time.sleep(0.2)
+    print("running")
+    time.sleep(600)
+""",
+        isolation="bubblewrap",
+        on_line=kill_the_guard,
+    )
+    assert result.reason == "ended: the guard of this execution was killed"
+    wait_until(lambda: not marked_processes(mark))
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+@needs_bubblewrap
+def test_a_sandbox_that_cannot_be_set_up_is_told(run_task: RunTask, tmp_path: Path) -> None:
+    result, lines = run_task("def task(): pass", isolation="bubblewrap", environment=_broken(tmp_path))
+    assert result.reason == "not started: the sandbox could not be set up; the log says why"
+    assert lines[0].startswith("bwrap: ")
+
+
+def _broken(tmp_path: Path) -> Path:
+    (tmp_path / "broken" / "bin").mkdir(parents=True)
+    (tmp_path / "broken" / "bin" / "python").symlink_to("/nonexistent/python3")
+    return tmp_path / "broken"
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("chain", ["through another directory", "through a linked directory", "direct"])
+def test_interpreters_behind_links_work(tmp_path: Path, chain: str) -> None:
+    base = Path(sys.base_prefix).resolve()
+    program = base / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    environment = tmp_path / "environment"
+    if chain == "through another directory":
+        (tmp_path / "links").mkdir()
+        (tmp_path / "links" / "python3").symlink_to(program)
+        program = tmp_path / "links" / "python3"
+    elif chain == "through a linked directory":
+        (tmp_path / "current").symlink_to(base)
+        program = tmp_path / "current" / "bin" / program.name
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(environment)], check=True, cwd=tmp_path
+    )
+    for name in ("python", "python3", program.name):
+        (environment / "bin" / name).unlink(missing_ok=True)
+    (environment / "bin" / "python").symlink_to(program)
+    (environment / "pyvenv.cfg").write_text(f"home = {program.parent}\n")
+    content = sandbox.Content(
+        argv=(str(environment / "bin" / "python"), "-c", "import json, sys; print(sys.prefix)"),
+        cwd=tmp_path,
+        specification=b"",
+        interpreters=(environment / "bin" / "python",),
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    argv = sandbox.wrap(content, writable=(scratch,), temporary=scratch, accounts=scratch / "accounts")
+    argv = tuple("/" if earlier == "--chdir" else part for earlier, part in zip(("", *argv), argv, strict=False))
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True, env={})
+    assert ended.stdout.strip() == str(environment), ended.stderr
+
+
+def test_a_link_in_somebodys_home_does_not_open_the_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    link = home / "bin" / "python3"
+    link.symlink_to(sys.executable)
+    assert interpreter_mounts(link)[link] == ["--symlink", sys.executable, str(link)]
+    assert home not in interpreter_mounts(link)
+
+
+def test_levels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert isolation_level("none") is Level.NONE
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert isolation_level("auto") is Level.NONE
+    with pytest.raises(IsolationError, match=r"isolation = bubblewrap: bubblewrap is not installed; install"):
+        isolation_level("bubblewrap")
+
+
+def test_a_bubblewrap_that_may_not_make_namespaces_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert isolation_level("auto") is Level.NONE
+    assert sandbox.bubblewrap_failure() == ("bubblewrap does not work: bwrap: No permissions to create new namespace")
+    with pytest.raises(IsolationError, match="No permissions"):
+        isolation_level("bubblewrap")
+
+
+def test_without_a_sandbox_the_log_warns(run_task: RunTask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    result, lines = run_task("def task(): pass", isolation="auto")
+    assert result.status == "success"
+    assert lines == ["WARNING: this execution can see the platform's files: bubblewrap is not installed"]
+    result, lines = run_task("def task(): pass", isolation="bubblewrap")
+    assert result.status == "failed"
+    assert "bubblewrap is not installed" in result.reason
