@@ -5,8 +5,6 @@ Every process of Airflow loads it, task processes included: nothing heavy is imp
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_peach.loops import run_state
@@ -16,4 +14,4 @@ class PeachPlugin(AirflowPlugin):
     """Registers the listener that keeps the states of runs true."""
 
     name = "peach"
-    listeners: ClassVar[list[object]] = [run_state]
+    listeners = [run_state]  # noqa: RUF012 - as the base class declares it

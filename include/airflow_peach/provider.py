@@ -36,7 +36,7 @@ def get_provider_info() -> dict[str, Any]:
 
 def _description(metadata: Any) -> str:  # noqa: ANN401 - a field's metadata
     choices = metadata["choices"]
-    return metadata["description"] + (f" One of: {', '.join(choices)}." if choices else "")
+    return str(metadata["description"]) + (f" One of: {', '.join(choices)}." if choices else "")
 
 
 def _type_name(declared: str) -> str:

@@ -55,9 +55,7 @@ def world(module_path: Path) -> Iterator[tuple[Demo, Repository, Repository]]:
 
 def of(task: str, loop: str = "debr", **wanted: Any) -> Any:
     return lambda seen: (
-        seen["task"] == task
-        and seen["loop"] == loop
-        and all(seen[name] == value for name, value in wanted.items())
+        seen["task"] == task and seen["loop"] == loop and all(seen[name] == value for name, value in wanted.items())
     )
 
 

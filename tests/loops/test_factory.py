@@ -12,6 +12,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_peach.catalogue.model import Organisation, Requirement, Task, Terms
 from airflow_peach.loops.factory import build_dags
+from airflow_peach.loops.operators import NotebookOperator
 from airflow_peach.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def dags(*organisations: Organisation, **settings: object) -> dict[str, DAG]:
 
 def chain(dag: DAG) -> list[str]:
     """The order of the tasks; fails unless each has exactly the one before it upstream."""
-    ordered = [one.task_id for one in dag.topological_sort()]
+    ordered = [one.task_id for one in dag.topological_sort()]  # type: ignore[no-untyped-call]
     for before, after in pairwise(ordered):
         assert dag.get_task(after).upstream_task_ids == {before}
     assert dag.get_task(ordered[0]).upstream_task_ids == set()
@@ -87,7 +88,8 @@ def test_the_loop_is_one_run_at_a_time_for_ever() -> None:
     assert (dag.max_active_runs, dag.max_active_tasks, dag.catchup) == (1, 1, False)
     assert dag.is_paused_upon_creation is False
     assert dag.schedule == dt.timedelta(seconds=60)
-    assert dags(DEBR, loop_min_interval_seconds=0.0)["debr"].schedule == "@continuous"
+    continuous: object = dags(DEBR, loop_min_interval_seconds=0.0)["debr"].schedule
+    assert continuous == "@continuous"
 
 
 def test_the_tags_say_whose_loop_it_is() -> None:
@@ -141,7 +143,9 @@ def test_arguments_are_data_and_survive_serialisation_whatever_they_hold() -> No
     hostile = task("a", args={"t": "{{ 7*7 }}", "u": "{% raw", "d": dt.date(2024, 2, 29), "n": float("nan")})
     dag = dags(Organisation("debr", (hostile,)))["debr"]
     DagSerialization.from_dict(DagSerialization.to_dict(dag))
-    assert dag.get_task("a").peach_task.args["t"] == "{{ 7*7 }}"  # type: ignore[attr-defined]
+    operator = dag.get_task("a")
+    assert isinstance(operator, NotebookOperator)
+    assert operator.peach_task.args["t"] == "{{ 7*7 }}"
 
 
 def test_one_loop_that_cannot_be_built_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from airflow_peach.authoring.problems import Place, Problem
 
 METADATA_LOOP = "metadata"
+# No organisation's: the shared loop, and the names of the catalogue's own files.
+RESERVED_CODOPS = frozenset({METADATA_LOOP, "problems", "repositories"})
 
 
 class MissingFileError(PeachError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from airflow_peach.authoring.definitions import METADATA_LOOP
+from airflow_peach.authoring.definitions import METADATA_LOOP, RESERVED_CODOPS
 from airflow_peach.authoring.problems import quoted
 from airflow_peach.authoring.requirements import RequirementError, normalise_requirement
 from airflow_peach.values import encode
@@ -38,6 +38,8 @@ def codops(value: str) -> str:
     """Check an organisation's code."""
     if value == METADATA_LOOP:
         raise problem("'metadata' is the loop that all organisations share", "write your organisation's own code")
+    if value in RESERVED_CODOPS:
+        raise problem(f"'{value}' is reserved", "write your organisation's own code")
     if not re.fullmatch(CODOPS_PATTERN.strip("^$"), value):
         raise problem(
             f"{quoted(value)} is not a codops",

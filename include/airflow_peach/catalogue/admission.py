@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_peach.authoring.definitions import METADATA_LOOP
+from airflow_peach.authoring.definitions import RESERVED_CODOPS
 from airflow_peach.authoring.problems import Place, Problem
-from airflow_peach.catalogue.store import RESERVED_CODOPS
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import ConfigurationFile, RepositoryConfiguration
     from airflow_peach.authoring.platform_file import Platform
-
-_RESERVED_CODOPS = RESERVED_CODOPS | {METADATA_LOOP}
 
 
 def admitted(
@@ -36,7 +33,7 @@ def refusal(codops: str | None, repository: str, platform: Platform) -> tuple[st
     """Return why the repository may not speak for the organisation, and what to do; empty when it may."""
     if codops is None:
         return "", ""
-    if codops.casefold() in _RESERVED_CODOPS:
+    if codops.casefold() in RESERVED_CODOPS:
         return f"'{codops}' is reserved", "use your organisation's own codops"
     if not platform.organisation(codops).admits(repository):
         remedy = (

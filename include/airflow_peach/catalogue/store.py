@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_peach.authoring.definitions import RESERVED_CODOPS
 from airflow_peach.catalogue.model import Catalogue, Organisation
 from airflow_peach.catalogue.serialise import (
     MALFORMED,
@@ -45,8 +46,6 @@ log = logging.getLogger(__name__)
 
 REPOSITORIES_FILE = "repositories.json"
 PROBLEMS_FILE = "problems.json"
-# Codops that would share a file with something else here.
-RESERVED_CODOPS = frozenset({Path(REPOSITORIES_FILE).stem, Path(PROBLEMS_FILE).stem})
 
 _CURRENT = "current"
 _DAY_SECONDS = 86_400

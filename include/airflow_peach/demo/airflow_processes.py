@@ -39,6 +39,7 @@ NEEDS_API = "scheduler"
 START_SECONDS = 120.0
 MIGRATION_SECONDS = 180.0
 GRACE_SECONDS = 8.0
+RESTARTS_AT_MOST, RESTARTS_WITHIN_SECONDS = 3, 120.0
 FOREVER_SECONDS = 100 * 365 * 86400.0
 POLL_SECONDS = 0.2
 
@@ -59,6 +60,7 @@ class AirflowProcesses:
         self._home = home
         self._logs = logs
         self._guards: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: dict[str, list[float]] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -97,6 +99,20 @@ class AirflowProcesses:
                 return False
             self._guards[service] = self._spawn(service, arguments)
         return self._wait(stop, "metadatabase", "scheduler", "dag_processor")
+
+    def restart(self, service: str) -> None:
+        """Start a service that ended again.
+
+        Raises:
+            AirflowProcessesError: it ended too often lately to be started again.
+        """
+        now = time.monotonic()
+        lately = [one for one in self._restarts.get(service, []) if now - one < RESTARTS_WITHIN_SECONDS]
+        if len(lately) >= RESTARTS_AT_MOST:
+            raise AirflowProcessesError(f"Airflow's {service} ends again and again; its log is {self.log(service)}")
+        self._restarts[service] = [*lately, now]
+        self._end(self._guards.pop(service))
+        self._guards[service] = self._spawn(service, SERVICES[service])
 
     def ended(self) -> str:
         """Return the name of a service that is no longer running, or nothing."""

@@ -13,6 +13,7 @@ from airflow_peach.demo.text_log import render
 from airflow_peach.loops.identifiers import TaskName, parse_task_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from airflow_peach.monitoring.executions import Execution
@@ -92,7 +93,7 @@ def _reason(ended: Execution) -> str:
     return "ok" if ended.status == "success" else "ended by Airflow before it could say why; see its log"
 
 
-def _for_people(report: dict[str, object], ended: Execution) -> str:
+def _for_people(report: Mapping[str, object], ended: Execution) -> str:
     good = ended.status == "success"
     mark = click.style("✔" if good else "✘", fg="green" if good else "red")
     codops, task, loop = report["codops"], report["task"], report["loop"]

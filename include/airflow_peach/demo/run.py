@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+import click
+
 from airflow_peach.catalogue.sync import sync
 from airflow_peach.demo.airflow_home import USER, AirflowHome
 from airflow_peach.demo.airflow_processes import AirflowProcesses
@@ -32,7 +34,7 @@ POLL_SECONDS = 0.5
 
 
 class DemoError(PeachError):
-    """The demo cannot start, or its Airflow ended."""
+    """The demo cannot start."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def run_demo(options: DemoOptions, output: TextIO) -> int:
     """Run the demo; return its exit code. SIGTERM and Ctrl-C end every process it started.
 
     Raises:
-        DemoError: it cannot start: the port is taken, another demo has this home, Airflow ended.
+        DemoError: it cannot start: the port is taken, another demo has this home.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -134,7 +136,8 @@ def _follow(
 ) -> int:
     while not stop.is_set():
         if ended := processes.ended():
-            raise DemoError(f"Airflow's {ended} ended; its log is {processes.log(ended)}")
+            click.echo(f"Airflow's {ended} ended; starting it again. Its log is {processes.log(ended)}", err=True)
+            processes.restart(ended)
         _report(follower, reporter)
         if options.loops is not None and follower.every_loop_ran(options.loops):
             time.sleep(follower.SETTLE_SECONDS)

@@ -17,6 +17,7 @@ from airflow_peach.errors import PeachError
 from airflow_peach.repositories.commit import CommitFiles
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, Mirror
 from airflow_peach.repositories.sources import RepositoryAddress
+from airflow_peach.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,9 +117,10 @@ def _raise_if_superseded(head: Head, task: Task) -> None:
 
 
 def _same(entry: TaskEntry, task: Task) -> bool:
-    return (entry.notebook, entry.method, entry.full_notebook, dict(entry.args)) == (
+    # Encoded, because not-a-number is not equal to itself.
+    return (entry.notebook, entry.method, entry.full_notebook, encode(dict(entry.args))) == (
         task.notebook,
         task.method,
         task.full_notebook,
-        dict(task.args),
+        encode(dict(task.args)),
     )

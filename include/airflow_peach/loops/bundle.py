@@ -7,6 +7,7 @@ it began with, and the code it executes is always the branch's head.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 
 from airflow_peach.catalogue.store import current_snapshot
+from airflow_peach.errors import PeachError
 from airflow_peach.loops.publication import EMPTY_VERSION, announce, publish
 from airflow_peach.processes import start_detached
 from airflow_peach.settings import as_environment, load_settings
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+LOG_LIMIT_BYTES = 1_000_000
 
 
 class PeachBundle(BaseDagBundle):
@@ -89,9 +93,22 @@ class PeachBundle(BaseDagBundle):
         ):
             return
         self._last_start_seconds = now
-        self._child = start_detached(
-            [sys.executable, "-m", "airflow_peach", "sync", "--no-wait"],
-            cwd=self._settings.home,
-            env=as_environment(self._settings),
-            log=self._settings.home / "logs" / "sync.log",
-        )
+        home = self._settings.home
+        try:
+            (home / "logs").mkdir(parents=True, exist_ok=True)
+            self._child = start_detached(
+                [sys.executable, "-m", "airflow_peach", "sync", "--no-wait"],
+                cwd=home,
+                env=os.environ | as_environment(self._settings),
+                log=_rotated(home / "logs" / "sync.log"),
+            )
+        except (OSError, PeachError) as error:
+            # The loops that there are go on from the last catalogue.
+            log.error("no sync could be started: %s; [peach] home is %s", error, home)  # noqa: TRY400 - expected
+
+
+def _rotated(path: Path) -> Path:
+    """Return ``path``, moved to ``<name>.1`` first when it has grown large: it is appended to for ever."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.rename(path.with_name(f"{path.name}.1"))
+    return path

@@ -69,7 +69,7 @@ def describe_definition(task: Task) -> str:
 
 def describe_environment(organisation: Organisation) -> str:
     """Return an organisation's requirements and who asked for them, as JSON; for the same reason."""
-    return _json({"requirements": {one.text: one.asked_by for one in organisation.requirements}})
+    return _json({"requirements": sorted([one.text, one.asked_by] for one in organisation.requirements)})
 
 
 def _json(data: object) -> str:

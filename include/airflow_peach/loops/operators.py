@@ -63,15 +63,17 @@ class PeachOperator(PythonVirtualenvOperator):
 
     def __init__(self, *, organisation: Organisation, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
         terms = organisation.terms
-        placement = {name: value for name, value in (("queue", terms.queue), ("pool", terms.pool)) if value}
+        if terms.queue:
+            kwargs["queue"] = terms.queue
+        if terms.pool:
+            kwargs["pool"] = terms.pool
         super().__init__(
             python_callable=notebook_entry_function,
-            requirements=[requirement.text for requirement in organisation.requirements],
+            requirements=list(dict.fromkeys(requirement.text for requirement in organisation.requirements)),
             system_site_packages=False,
             expect_airflow=False,
             inherit_env=False,
             trigger_rule="all_done",
-            **placement,
             **kwargs,
         )
         self.organisation = organisation
@@ -85,7 +87,7 @@ class PeachOperator(PythonVirtualenvOperator):
 
     def _settings_and_request(self, context: Context) -> tuple[Settings, RunRequest]:
         settings = load_settings()
-        known = [one for one in self.dag.task_ids if not _is_environment(one)]
+        known = [name for name, one in self.dag.task_dict.items() if isinstance(one, NotebookOperator)]
         conf = getattr(context["dag_run"], "conf", None)
         return settings, read_run_request(conf, known_tasks=known)
 
@@ -153,8 +155,6 @@ class EnvironmentOperator(PeachOperator):
 class NotebookOperator(PeachOperator):
     """Runs one task once: the branch's head, the organisation's environment, under the guard."""
 
-    shallow_copy_attrs: ClassVar[Sequence[str]] = ("python_callable", "op_kwargs", "peach_task")
-
     def __init__(self, *, organisation: Organisation, task: Task, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(organisation=organisation, doc_json=describe_definition(task), **kwargs)
         self.peach_task = task
@@ -192,7 +192,3 @@ class NotebookOperator(PeachOperator):
         if outcome.status == "failed":
             raise TaskFailedExit(outcome.reason)
         return outcome.value
-
-
-def _is_environment(task_id: str) -> bool:
-    return task_id.rpartition(".")[2] == identifiers.ENVIRONMENT_TASK
