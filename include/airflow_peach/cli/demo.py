@@ -13,7 +13,14 @@ from airflow_peach.cli import options
 from airflow_peach.errors import PeachError
 
 
-@click.command("demo")
+@click.command(
+    "demo",
+    epilog=options.examples(
+        "peach demo",
+        "peach demo --loops 2 --format json",
+        "peach demo --source ~/my-repositories --home /tmp/try --port 8081",
+    ),
+)
 @click.option(
     "--source",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -30,16 +37,17 @@ from airflow_peach.errors import PeachError
 )
 @options.output_format
 def command(source: Path | None, home: Path | None, port: int, loops: int | None, output_format: str) -> int:
-    r"""Run the example organisations in an Airflow of their own, on this machine.
+    """Run the example organisations in an Airflow of their own, on this machine.
 
-    Makes git repositories from the examples, starts Airflow on SQLite, prints its address and how to log in,
-    then one line for each execution as it ends. Ctrl-C ends everything; what was done stays in --home.
+    Makes git repositories from the examples, starts Airflow on SQLite, prints its address and how to log in, then
+    one line for each execution as it ends. Commit to a repository and watch it run. Ctrl-C or SIGTERM ends every
+    process; what was done stays in --home, and the next demo goes on from there.
 
-    \b
-    Examples:
-      peach demo
-      peach demo --loops 2 --format json
-      peach demo --source ~/my-repositories --home /tmp/try
+    With --format json, each execution is an object on a line of its own: codops, task, loop, status, version,
+    repository, notebook, start, duration, reason, log.
+
+    Exit code 0 when it was ended, or when every loop completed its --loops (a failed task is no failure of the
+    demo), 1 when Airflow or a loop did not run.
     """
     if importlib.util.find_spec("airflow") is None:
         raise PeachError("the demo needs Airflow: pip install 'airflow-peach[airflow]'")

@@ -6,6 +6,8 @@ Exit codes: 0 fine, 1 problems, 2 usage, 3 a bug of ours.
 from __future__ import annotations
 
 import importlib
+import io
+import logging
 import sys
 import traceback
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import click
 
 from airflow_peach import __version__
+from airflow_peach.cli import options
 from airflow_peach.errors import PeachError
 
 EXIT_PROBLEMS, EXIT_BUG = 1, 3
@@ -46,14 +49,26 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=options.examples(
+        "peach demo                  see it run on this machine",
+        "peach validate              check the repository you are in",
+        "peach COMMAND --help        what a command does, with examples",
+    ),
+)
 @click.version_option(__version__, prog_name="peach")
 def peach() -> None:
-    """Notebooks in endless loops, from a committed YAML file."""
+    """Notebooks in endless loops, from a committed YAML file.
+
+    Exit code 0: fine. 1: problems. 2: wrong usage. 3: a bug of airflow-peach.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run ``peach`` and exit. An expected error is one line; a bug is a traceback and exit code 3."""
+    _prepare_streams()
     try:
         code: Any = peach.main(args=arguments, prog_name="peach", standalone_mode=False)
     except click.ClickException as error:
@@ -69,3 +84,11 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("peach: this is a bug of airflow-peach; please report it with the lines above", err=True)
         sys.exit(EXIT_BUG)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """Say warnings on standard error, one line each, and let no character that a terminal lacks end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(level=logging.WARNING, format="peach: %(message)s", stream=sys.stderr)

@@ -24,3 +24,8 @@ output_format = click.option(
     show_default=True,
     help="For a person, or one JSON object a line for a program.",
 )
+
+
+def examples(*lines: str) -> str:
+    """Return these command lines as the end of a command's help; the backspace keeps click from filling them."""
+    return "\n  ".join(["\b\nExamples:", *lines])

@@ -3,66 +3,132 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
+import logging
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import click
 
 from airflow_peach.catalogue import sync as catalogue_sync
-from airflow_peach.cli import options
+from airflow_peach.cli import options, output
 from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_peach.catalogue.sync import SyncReport
+    from airflow_peach.settings import Settings
 
 
-@click.command("sync")
+@click.command(
+    "sync",
+    epilog=options.examples("peach sync", "peach sync --home /tmp/peach --source ~/repositories", "peach sync --watch"),
+)
 @options.home
 @options.source
 @click.option("--watch", is_flag=True, help="Go on for ever, every [peach] sync_interval seconds.")
-@click.option("--no-wait", is_flag=True, help="End at once, with exit 0, when another sync is running.")
+@click.option("--no-wait", is_flag=True, help="End at once, with exit code 0, when another sync is running.")
 @options.output_format
 def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: bool, output_format: str) -> int:
-    r"""Read every repository of the platform's sources and write the catalogue that Airflow's DAGs are built from.
+    """Read every repository and write the catalogue.
 
-    Exit 0 when there is no problem in any repository, 1 when there is; the valid tasks are in the catalogue in
-    either case.
+    Repositories are those of the platform file's sources, or of --source. The catalogue is what Airflow's DAGs are
+    built from; a running Airflow takes up a change within seconds.
 
-    \b
-    Examples:
-      peach sync
-      peach sync --home /tmp/peach --source ~/repositories
-      peach sync --watch
+    With --watch, until Ctrl-C or SIGTERM: a line is printed when something changes, and a sync that fails is told
+    on standard error and tried again.
+
+    With --format json, each sync is an object on a line of its own.
+
+    Exit code 0 when all repositories were fetched and none has a problem, else 1; what is valid is in the catalogue
+    either way.
     """
+    if watch and no_wait:
+        raise click.UsageError("--watch and --no-wait exclude each other")
     settings = load_settings(home=home.absolute() if home else None)
+    show = _as_json if output_format == "json" else _as_text
     if watch:
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        catalogue_sync.watch(settings, stop, source=source, on_report=lambda one: _show(one, output_format))
+        _watch(settings, source, show, quiet=output_format == "text")
         return 0
+    progress = _progress if output_format == "text" and sys.stderr.isatty() else None
     try:
-        report = catalogue_sync.sync(settings, source=source, wait=not no_wait)
+        report = catalogue_sync.sync(settings, source=source, progress=progress, wait=not no_wait)
     except LockedError:
         if no_wait:
             return 0
         raise
-    _show(report, output_format)
-    return 1 if report.problems else 0
+    show(report)
+    return 1 if report.problems or _errors(report) else 0
 
 
-def _show(report: SyncReport, output_format: str) -> None:
-    if output_format == "json":
-        click.echo(json.dumps(dataclasses.asdict(report), default=str))
-        return
-    for problem in report.problems:
-        click.echo(f"{click.style('✘', fg='red')} {problem}")
-    changed = f"; changed: {', '.join(report.changed)}" if report.changed else ""
+def _watch(settings: Settings, source: Path | None, show: Callable[[SyncReport], None], *, quiet: bool) -> None:
+    """Sync for ever. ``quiet``: show only the first report and those that say something new."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    repeated = _Repeated()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(repeated)
+    shown: object = None
+
+    def on_report(report: SyncReport) -> None:
+        nonlocal shown
+        now = (report.version, report.problems, _errors(report))
+        if not quiet or now != shown:
+            show(report)
+        shown = now
+        repeated.next_round()
+
+    catalogue_sync.watch(settings, stop, source=source, on_report=on_report)
+
+
+class _Repeated(logging.Filter):
+    """Leaves out what was logged in this round or the last one: a lasting failure is told once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now: set[str] = set()
+        self._before: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        new = message not in self._now | self._before
+        self._now.add(message)
+        return new
+
+    def next_round(self) -> None:
+        self._before, self._now = self._now, set()
+
+
+def _progress(line: str) -> None:
+    click.echo(click.style(line, dim=True), err=True)
+
+
+def _errors(report: SyncReport) -> tuple[str, ...]:
+    return tuple(status.error for status in report.repositories if status.error)
+
+
+def _as_json(report: SyncReport) -> None:
+    data = {
+        **dataclasses.asdict(report),
+        "repositories": [output.repository_data(status) for status in report.repositories],
+        "problems": [output.problem_data(problem) for problem in report.problems],
+    }
+    click.echo(json.dumps(data))
+
+
+def _as_text(report: SyncReport) -> None:
+    for line in (*_errors(report), *report.problems):
+        click.echo(output.bad(line))
+    repositories = output.count(len(report.repositories), "repository", "repositories")
+    problems = output.count(len(report.problems) + len(_errors(report)), "problem")
+    changed = f", changed: {', '.join(report.changed)}" if report.changed else ""
     click.echo(
-        f"{len(report.repositories)} repositories in {report.seconds:.1f} s, {len(report.problems)} problems{changed}"
+        f"{dt.datetime.now().astimezone():%H:%M:%S} {repositories}, {problems}{changed} ({report.seconds:.1f} s)"
     )

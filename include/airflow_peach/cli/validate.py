@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,57 +9,68 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_peach.authoring.problems import Place, Problem
-from airflow_peach.authoring.repository import read_repository
-from airflow_peach.authoring.work_tree import WorkTreeFiles
-from airflow_peach.cli import options
+from airflow_peach.authoring.repository import MAIN_FILE, read_repository
+from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles
+from airflow_peach.cli import options, output
 
 if TYPE_CHECKING:
-    from airflow_peach.authoring.definitions import RepositoryConfiguration
+    from collections.abc import Iterable
+
+    from airflow_peach.authoring.definitions import TaskEntry
 
 
-@click.command("validate")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.command(
+    "validate",
+    epilog=options.examples(
+        "peach validate", "peach validate ~/my-repository", "peach validate --format json | jq -r .message"
+    ),
+)
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @options.output_format
 def command(paths: tuple[Path, ...], output_format: str) -> int:
-    r"""Check the configuration files and notebooks of repositories (PATHS; the current directory without any).
+    """Check the configuration files and notebooks of a repository.
 
-    Reads peach.yaml and peach.conf/ as they are on disk, committed or not, with each notebook they name, and
-    tells every problem with its place and what to do. Exit 0 when there is none, 1 when there is.
+    Each of PATHS is a repository, or any file or folder in one; without any, it is the current directory. Read are
+    peach.yaml and peach.conf/ as they are on disk, committed or not, and each notebook they name. Every problem is
+    told with its place and what to do.
 
-    \b
-    Examples:
-      peach validate
-      peach validate ~/my-repository --format json
+    With --format json, each problem is an object on a line of its own.
+
+    Exit code 0 when there is no problem, 1 when there is.
     """
-    found = False
-    for path in paths or (Path(),):
-        root = path.resolve()
+    tasks: list[TaskEntry] = []
+    problems: list[Problem] = []
+    for root in dict.fromkeys(_repository_of(path.resolve()) for path in paths or (Path(),)):
         configuration = read_repository(WorkTreeFiles(root), repository=root.name, version="")
-        problems = list(configuration.problems)
+        tasks += (task for file in configuration.files for task in file.tasks)
+        problems += configuration.problems
         if not configuration.files:
-            problems.append(
-                Problem(
-                    Place(root.name),
-                    "",
-                    "no configuration file",
-                    "create peach.yaml, or a .yaml file in peach.conf/",
-                )
-            )
-        found = found or bool(problems)
-        if output_format == "json":
-            for problem in problems:
-                click.echo(json.dumps({**dataclasses.asdict(problem), "message": str(problem)}))
-        else:
-            _show(configuration, problems)
-    return 1 if found else 0
+            remedy = f"create {MAIN_FILE}, or a .yaml file in {CONFIGURATION_FOLDER}/"
+            problems.append(Problem(Place(root.name), "", "no configuration file", remedy))
+    if output_format == "json":
+        for problem in problems:
+            click.echo(json.dumps(output.problem_data(problem)))
+    else:
+        _show(tasks, problems)
+    return 1 if problems else 0
 
 
-def _show(configuration: RepositoryConfiguration, problems: list[Problem]) -> None:
+def _repository_of(path: Path) -> Path:
+    """Return the root of the repository that ``path`` is in; where there is no sign of one, its own folder."""
+    folder = path if path.is_dir() else path.parent
+    for candidate in (folder, *folder.parents):
+        in_configuration = CONFIGURATION_FOLDER in (candidate.name, candidate.parent.name)
+        signs = (candidate / name for name in (MAIN_FILE, CONFIGURATION_FOLDER, ".git"))
+        if not in_configuration and any(sign.exists() for sign in signs):
+            return candidate
+    return folder
+
+
+def _show(tasks: list[TaskEntry], problems: Iterable[Problem]) -> None:
+    problems = list(problems)
     for problem in problems:
-        click.echo(f"{click.style('✘', fg='red')} {problem}")
-    for file in configuration.files:
-        for task in file.tasks:
-            loop = "metadata loop" if task.loop else f"loop {file.codops}"
-            click.echo(f"{click.style('✔', fg='green')} {file.path}: {task.name} in {loop}")
-    if problems:
-        click.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+        click.echo(output.bad(problem))
+    for task in tasks:
+        loop = "the metadata loop" if task.loop else "its organisation's loop"
+        click.echo(output.good(f"{task.place}: {task.name} in {loop}"))
+    click.echo(f"{output.count(len(tasks), 'valid task')}, {output.count(len(problems), 'problem')}")

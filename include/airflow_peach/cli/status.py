@@ -1,0 +1,157 @@
+"""``peach status``: what stands in the home directory after the last sync."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airflow_peach.catalogue.store import current_snapshot, read_catalogue
+from airflow_peach.cli import options, output
+from airflow_peach.cli.status_text import render
+from airflow_peach.execution.environments import EnvironmentStore
+from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
+from airflow_peach.settings import load_settings
+
+if TYPE_CHECKING:
+    from airflow_peach.authoring.problems import Problem
+    from airflow_peach.catalogue.model import Catalogue, Organisation, Task
+    from airflow_peach.settings import Settings
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """How executions are kept away from the platform on this machine.
+
+    Attributes:
+        level: in force; empty when executions are refused.
+        why: it is not bubblewrap; empty when it is, or when the setting says so.
+    """
+
+    setting: str
+    level: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What ``peach status`` shows.
+
+    Attributes:
+        version: of the current snapshot; None before the first sync.
+        environments: digest of each organisation's current environment, None where there is none.
+    """
+
+    home: Path
+    version: str | None
+    catalogue: Catalogue
+    environments: dict[str, str | None]
+    isolation: Isolation
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All of them, each once: of the sources, the repositories and the organisations."""
+        found = [*self.catalogue.problems]
+        found += (problem for each in self.catalogue.repositories.values() for problem in each.problems)
+        found += (problem for each in self.catalogue.organisations.values() for problem in each.problems)
+        return list(dict.fromkeys(found))
+
+    @property
+    def errors(self) -> list[str]:
+        """What is wrong besides: repositories that could not be fetched, isolation that does not work."""
+        errors = [status.error for status in self.catalogue.repositories.values() if status.error]
+        return errors if self.isolation.level else [*errors, self.isolation.why]
+
+
+@click.command(
+    "status",
+    epilog=options.examples(
+        "peach status",
+        "peach status --home ~/.cache/airflow-peach-demo/peach",
+        "peach status --format json | jq .problems",
+    ),
+)
+@options.home
+@options.output_format
+def command(home: Path | None, output_format: str) -> int:
+    """Show organisations, repositories, tasks, environments and problems.
+
+    Reads what the last sync left in the home directory, and nothing else: no repository, no database, no Airflow.
+
+    With --format json, all of it is one JSON object.
+
+    Exit code 0 when there is no problem, 1 when there is.
+    """
+    status = read_status(load_settings(home=home.absolute() if home else None))
+    if output_format == "json":
+        click.echo(json.dumps(as_data(status)))
+    else:
+        click.echo("\n".join(render(status, dt.datetime.now(dt.timezone.utc))))
+    return 1 if status.problems or status.errors else 0
+
+
+def read_status(settings: Settings) -> Status:
+    """Read the state of ``settings.home``; writes nothing."""
+    catalogue = read_catalogue(settings.home)
+    store = EnvironmentStore(
+        settings.home,
+        interpreter=Path(settings.python or sys.executable),
+        lock_max_age_seconds=settings.lock_max_age_seconds,
+    )
+    current = {codops: store.current(codops) for codops in catalogue.organisations}
+    return Status(
+        home=settings.home,
+        version=current_snapshot(settings.home),
+        catalogue=catalogue,
+        environments={codops: found.digest if found else None for codops, found in current.items()},
+        isolation=_isolation(settings.isolation),
+    )
+
+
+def _isolation(setting: str) -> Isolation:
+    try:
+        level = isolation_level(setting)
+    except IsolationError as error:
+        return Isolation(setting, "", str(error))
+    why = bubblewrap_failure() if level is Level.NONE and setting != "none" else ""
+    return Isolation(setting, level.value, why)
+
+
+def as_data(status: Status) -> dict[str, Any]:
+    """Return all of it as JSON data."""
+    catalogue = status.catalogue
+    return {
+        "home": str(status.home),
+        "version": status.version,
+        "isolation": {**dataclasses.asdict(status.isolation), "level": status.isolation.level or None},
+        "organisations": [
+            _organisation_data(organisation, status.environments[codops])
+            for codops, organisation in catalogue.organisations.items()
+        ],
+        "repositories": [output.repository_data(each) for each in catalogue.repositories.values()],
+        "problems": [output.problem_data(problem) for problem in status.problems],
+        "errors": status.errors,
+    }
+
+
+def _organisation_data(organisation: Organisation, environment: str | None) -> dict[str, Any]:
+    until = organisation.tombstone_until
+    return {
+        "codops": organisation.codops,
+        "environment": environment,
+        "tombstone_until": until.isoformat() if until else None,
+        "repositories": organisation.repositories,
+        "requirements": sorted({requirement.text for requirement in organisation.requirements}),
+        "tasks": [_task_data(task) for task in organisation.tasks],
+    }
+
+
+def _task_data(task: Task) -> dict[str, Any]:
+    shown = ("name", "loop", "stale", "repository", "file", "line", "notebook", "method", "full_notebook")
+    return {name: getattr(task, name) for name in shown}

@@ -1,0 +1,129 @@
+"""What ``peach status`` shows to a person: plain aligned columns. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_peach.authoring.definitions import METADATA_LOOP
+from airflow_peach.cli import output
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+
+    from airflow_peach.catalogue.model import Organisation, Task
+    from airflow_peach.cli.status import Status
+
+DIGEST_CHARACTERS = 12
+HEAD_CHARACTERS = 8
+NONE = "none"
+
+
+def render(status: Status, now: dt.datetime) -> Iterator[str]:
+    """Yield the lines; ``now`` is UTC, for ages."""
+    yield f"Home       {status.home}"
+    yield f"Isolation  {_isolation(status)}"
+    wrong = [*status.errors, *status.problems]
+    synced = status.version is not None or bool(status.catalogue.repositories)
+    if synced:
+        for section in (_organisations(status, now), _repositories(status, now), *_loops(status)):
+            yield ""
+            yield from section
+    else:
+        yield ""
+        yield "No sync yet: there is no catalogue in this directory. Run `peach sync`, or start Airflow."
+    if synced or wrong:
+        yield ""
+        yield from map(output.bad, wrong)
+        yield output.count(len(wrong), "problem") if wrong else output.good("no problems")
+
+
+def _isolation(status: Status) -> str:
+    isolation = status.isolation
+    if not isolation.level:
+        return "refused: bubblewrap does not work here, and the setting asks for it"
+    return f"{isolation.level} ({isolation.why})" if isolation.why else isolation.level
+
+
+def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:
+    rows = []
+    for codops, organisation in status.catalogue.organisations.items():
+        metadata = sum(task.in_metadata_loop for task in organisation.tasks)
+        environment = status.environments[codops]
+        rows.append(
+            (
+                codops,
+                str(len(organisation.tasks) - metadata),
+                str(metadata),
+                str(sum(task.stale for task in organisation.tasks)),
+                environment[:DIGEST_CHARACTERS] if environment else NONE,
+                str(len(organisation.problems)),
+                _end(organisation, now),
+            )
+        )
+    titles = ("ORGANISATION", "TASKS", "METADATA TASKS", "STALE", "ENVIRONMENT", "PROBLEMS", "")
+    yield from _table(titles, rows, "no organisation: no repository has a valid configuration file")
+
+
+def _end(organisation: Organisation, now: dt.datetime) -> str:
+    if organisation.tombstone_until is None:
+        return ""
+    return f"tombstone: its last task is gone, its DAG goes in {output.age(now, organisation.tombstone_until)}"
+
+
+def _repositories(status: Status, now: dt.datetime) -> Iterator[str]:
+    rows = [
+        (
+            each.name,
+            ", ".join(each.codops) or NONE,
+            each.branch or NONE,
+            each.head[:HEAD_CHARACTERS] or NONE,
+            f"{output.age(each.fetched_at, now)} ago" if each.fetched_at else "never",
+            "failing" if each.error else "",
+        )
+        for each in status.catalogue.repositories.values()
+    ]
+    titles = ("REPOSITORY", "ORGANISATIONS", "BRANCH", "HEAD", "FETCHED", "")
+    yield from _table(titles, rows, "no repository was found in the sources")
+
+
+def _loops(status: Status) -> Iterator[Iterator[str]]:
+    loops: dict[str, list[Task]] = defaultdict(list)
+    for organisation in status.catalogue.organisations.values():
+        for task in organisation.tasks:
+            loops[task.loop].append(task)
+    # The shared loop last, as it belongs to nobody.
+    for loop in sorted(loops, key=lambda name: (name == METADATA_LOOP, name)):
+        yield _loop(loop, loops[loop])
+
+
+def _loop(loop: str, tasks: Sequence[Task]) -> Iterator[str]:
+    rows = [
+        (
+            f"{task.codops}.{task.name}" if task.in_metadata_loop else task.name,
+            task.notebook,
+            task.method,
+            task.repository,
+            click.style("stale: its newest definition is invalid", fg="yellow") if task.stale else "",
+        )
+        for task in tasks
+    ]
+    yield from _table((f"LOOP {loop}", "NOTEBOOK", "METHOD", "REPOSITORY", ""), rows, "")
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> Iterator[str]:
+    """Yield the titles and the rows, each column as wide as its widest cell; ``empty`` when there are no rows."""
+    if not rows:
+        yield empty
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    yield click.style(_line(titles, widths), bold=True)
+    for row in rows:
+        yield _line(row, widths)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

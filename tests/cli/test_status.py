@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_peach.execution.environments import EnvironmentStore
+from airflow_peach.execution.sandbox import bubblewrap_failure
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Peach, Team
+
+needs_bubblewrap = pytest.mark.skipif(bool(bubblewrap_failure()), reason=bubblewrap_failure())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def shape(text: str) -> list[list[str]]:
+    """Return the cells of each line: what stands two spaces or more apart."""
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines() if line]
+
+
+def test_before_the_first_sync(peach: Peach, home: Path) -> None:
+    done = peach("status", "--home", home)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == f"Home       {home}"
+    assert done.stdout.splitlines()[-1] == (
+        "No sync yet: there is no catalogue in this directory. Run `peach sync`, or start Airflow."
+    )
+    assert not home.exists()
+
+
+def test_everything_is_shown(peach: Peach, news: Team, home: Path) -> None:
+    news.task("debr", "train")
+    news.write("peach.conf/a.yaml", "tasks:\n  fetch: {notebook: n.ipynb, method: task, loop: metadata}\n")
+    news.write("peach.conf/b.yaml", "tasks:\n  rank: {notebook: n.ipynb, method: task}\n")
+    news.commit()
+    sport = type(news)(news.path.with_name("sport"))
+    sport.task("sesr", "score")
+    sport.commit()
+    sync = ["sync", "--home", str(home), "--source", str(news.path.parent)]
+    assert peach(*sync).returncode == 0
+    news.write("peach.conf/b.yaml", "tasks:\n  rank: {notebook: n.ipynb, method: tusk}\n")
+    head = news.commit()
+    sport.write("peach.yaml", "codops: sesr\n")
+    head_of_sport = sport.commit()
+    assert peach(*sync).returncode == 1
+    EnvironmentStore(home, interpreter=Path(sys.executable), lock_max_age_seconds=60).ensure(
+        "debr", (), with_kernel=False, emit=print, time_limit_seconds=60
+    )
+
+    done = peach("status", "--home", home)
+
+    digest = json.loads((home / "environments/debr/current.json").read_text())["digest"]
+    gone = "tombstone: its last task is gone, its DAG goes in 23 h"
+    stale = "stale: its newest definition is invalid"
+    problem = (
+        f"✘ news@{head[:8]}:peach.conf/b.yaml:2:29: tasks.rank.method: entry function 'tusk' not found in n.ipynb; "
+        "did you mean 'task'?; functions there: task (cell 1)"
+    )
+    rows = shape(done.stdout)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert rows[2:] == [
+        ["ORGANISATION", "TASKS", "METADATA TASKS", "STALE", "ENVIRONMENT", "PROBLEMS"],
+        ["debr", "2", "1", "1", digest[:12], "1"],
+        ["sesr", "0", "0", "0", "none", "0", gone],
+        ["REPOSITORY", "ORGANISATIONS", "BRANCH", "HEAD", "FETCHED"],
+        ["news", "debr", "master", head[:8], rows[6][4]],
+        ["sport", "sesr", "master", head_of_sport[:8], rows[7][4]],
+        ["LOOP debr", "NOTEBOOK", "METHOD", "REPOSITORY"],
+        ["rank", "n.ipynb", "task", "news", stale],
+        ["train", "n.ipynb", "task", "news"],
+        ["LOOP metadata", "NOTEBOOK", "METHOD", "REPOSITORY"],
+        ["debr.fetch", "n.ipynb", "task", "news"],
+        [problem],
+        ["1 problem"],
+    ]
+    assert rows[6][4].endswith(" s ago")
+
+
+def test_columns_are_aligned(peach: Peach, news: Team, home: Path) -> None:
+    news.task("debr", "train")
+    news.write("peach.conf/a.yaml", "tasks:\n  a_long_name: {notebook: n.ipynb, method: task}\n")
+    news.commit()
+    peach("sync", "--home", home, "--source", news.path.parent)
+
+    lines = peach("status", "--home", home).stdout.splitlines()
+
+    title = next(line for line in lines if line.startswith("LOOP debr"))
+    rows = [line for line in lines if line.startswith(("a_long_name", "train"))]
+    assert {row.index("n.ipynb") for row in rows} == {title.index("NOTEBOOK")}
+
+
+def test_json_is_one_document(peach: Peach, news: Team, home: Path) -> None:
+    news.task("debr", "train")
+    head = news.commit()
+    peach("sync", "--home", home, "--source", news.path.parent)
+
+    done = peach("status", "--home", home, "--format", "json")
+
+    status = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert status["home"] == str(home)
+    assert status["version"] == (home / "snapshots" / "current").read_text().strip()
+    assert status["isolation"]["setting"] == "auto"
+    assert (status["problems"], status["errors"]) == ([], [])
+    assert [each["head"] for each in status["repositories"]] == [head]
+    assert status["organisations"] == [
+        {
+            "codops": "debr",
+            "environment": None,
+            "tombstone_until": None,
+            "repositories": ["news"],
+            "requirements": [],
+            "tasks": [
+                {
+                    "name": "train",
+                    "loop": "debr",
+                    "stale": False,
+                    "repository": "news",
+                    "file": "peach.yaml",
+                    "line": 3,
+                    "notebook": "n.ipynb",
+                    "method": "task",
+                    "full_notebook": False,
+                }
+            ],
+        }
+    ]
+
+
+def test_json_before_the_first_sync(peach: Peach, home: Path) -> None:
+    status = json.loads(peach("status", "--home", home, "--format", "json").stdout)
+
+    assert (status["version"], status["organisations"], status["repositories"]) == (None, [], [])
+
+
+def test_a_repository_that_cannot_be_fetched_is_a_problem(peach: Peach, news: Team, home: Path) -> None:
+    platform = home.with_name("platform.yaml")
+    platform.write_text(f"sources:\n  - git: [{news.path}]\n")
+    peach("sync", "--home", home, env={"AIRFLOW__PEACH__PLATFORM_FILE": str(platform)})
+
+    done = peach("status", "--home", home)
+
+    rows = shape(done.stdout)
+    assert done.returncode == 1
+    assert ["no organisation: no repository has a valid configuration file"] in rows
+    assert ["none", "none", "none", "never", "failing"] in [row[1:] for row in rows]
+    assert done.stdout.splitlines()[-1] == "1 problem"
+
+
+@needs_bubblewrap
+def test_the_isolation_in_force(peach: Peach, home: Path) -> None:
+    def isolation(setting: str, path: str) -> tuple[int, str]:
+        done = peach("status", "--home", home, env={"AIRFLOW__PEACH__ISOLATION": setting, "PATH": path})
+        return done.returncode, done.stdout.splitlines()[1].removeprefix("Isolation  ")
+
+    assert isolation("auto", os.environ["PATH"]) == (0, "bubblewrap")
+    assert isolation("none", os.environ["PATH"]) == (0, "none")
+    assert isolation("auto", "/nowhere") == (0, "none (bubblewrap is not installed)")
+    refused = "refused: bubblewrap does not work here, and the setting asks for it"
+    assert isolation("bubblewrap", "/nowhere") == (1, refused)
