@@ -10,10 +10,12 @@
             peach-requirements.txt   the lock it was built from
         .building-*/          a build in progress, or what a killed one left
         current.json          names the environment in use
+        failure.txt           why the last attempt to make one failed
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 MARKER = "peach-environment.json"
 LOCK_COPY = "peach-requirements.txt"
+FAILURE = "failure.txt"
 _BUILDING = ".building-"
 _DIGEST_LENGTH = 64
 
@@ -114,6 +117,23 @@ class EnvironmentFolder:
             aside = self.new_building() / path.name
             path.rename(aside)
             discard(aside.parent)
+
+    def note_failure(self, explanation: str) -> None:
+        """Keep why no environment could be made, for the tasks that would need it."""
+        # The disk may be what is wrong: then the log of this attempt is all there is.
+        with contextlib.suppress(OSError):
+            storage.write_text(self.root / FAILURE, explanation)
+
+    def forget_failure(self) -> None:
+        """Note that an environment could be made."""
+        (self.root / FAILURE).unlink(missing_ok=True)
+
+    def last_failure(self) -> str | None:
+        """Return what ``note_failure`` was told last, None when an environment was made since."""
+        try:
+            return (self.root / FAILURE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
 
     def discard_abandoned(self) -> None:
         """Remove what killed builds left. The lock must be held: then no other build is alive here."""

@@ -119,9 +119,29 @@ class EnvironmentStore:
             EnvironmentBuildError: with uv's explanation and who asked for what.
         """
         folder = self._folder(codops)
-        deadline = time.monotonic() + time_limit_seconds
         if with_kernel:
             requirements = requirement_lock.with_kernel(requirements)
+        try:
+            environment = self._ensure(folder, requirements, emit, time_limit_seconds)
+        except EnvironmentBuildError as error:
+            folder.note_failure(str(error))
+            raise
+        folder.forget_failure()
+        return environment
+
+    def last_failure(self, codops: str) -> str | None:
+        """Return why the last ``ensure`` of ``codops`` failed; None when it did not, or there was none."""
+        return self._folder(codops).last_failure()
+
+    def _ensure(
+        self,
+        folder: EnvironmentFolder,
+        requirements: Sequence[Requirement],
+        emit: Callable[[str], None],
+        time_limit_seconds: float,
+    ) -> Environment:
+        codops = folder.codops
+        deadline = time.monotonic() + time_limit_seconds
         try:
             interpreter = inspect_interpreter(self._interpreter)
             key = requirement_lock.lock_key(requirements, interpreter, self._uv.access.identity)

@@ -28,6 +28,10 @@ NEWS_BYTES = 16 * 1024
 LOCK_MARGIN_SECONDS = 30.0
 
 
+class ScratchError(PeachError):
+    """The execution's own directory cannot be written."""
+
+
 def execute(request: ExecutionRequest, program: Program, *, emit: Callable[[str], None]) -> ExecutionResult:
     """Run ``program`` as ``request`` says, to its end, and return how it ended.
 
@@ -64,8 +68,7 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
     sandboxed = isolation_level(request.isolation) is Level.BUBBLEWRAP
     if request.isolation == "auto" and not sandboxed:
         emit(f"WARNING: this execution can see the platform's files: {bubblewrap_failure()}")
-    for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_directories(request)
     if request.full_notebook and not request.notebook.endswith(".py"):
         with notebook_content(request, sandboxed=sandboxed) as content:
             try:
@@ -89,6 +92,14 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
         cpu_seconds=report.cpu_seconds,
         peak_memory_bytes=report.peak_memory_bytes,
     )
+
+
+def _make_directories(request: ExecutionRequest) -> None:
+    try:
+        for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScratchError(f"not started: {request.scratch}: {error.strerror}; check the disk") from error
 
 
 def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) -> GuardedCommand:

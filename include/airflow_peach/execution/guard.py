@@ -96,11 +96,12 @@ class Surroundings:
 
 
 class Tree:
-    """The command and all it starts: its statuses, its memory."""
+    """The command and all it starts: its statuses, its memory, its processor time."""
 
     def __init__(self, command: int, memory_limit_bytes: int) -> None:
         self.command = command
-        self.peak_bytes = 0
+        self._peak_bytes = 0
+        self._cpu_seconds = 0.0
         self.statuses: dict[int, int] = {}
         self.all_gone = False
         self._limit_bytes = memory_limit_bytes
@@ -122,16 +123,35 @@ class Tree:
         begin = time.monotonic()
         if begin < self._next_look:
             return ""
+        crossed = self.measure()
+        now = time.monotonic()
+        self._next_look = now + min(POLL_SECONDS, max(FASTEST_LOOK_SECONDS, (now - begin) / LOOK_SHARE))
+        return crossed
+
+    def measure(self) -> str:
+        """Measure now; return which limit is crossed, or nothing."""
         processes = process_tree.descendants(os.getpid())
         resident = sum(process.resident_bytes for process in processes)
         if 0 < self._limit_bytes < resident:
             resident = process_tree.proportional_bytes(processes)
-        self.peak_bytes = max(self.peak_bytes, resident)
-        now = time.monotonic()
-        self._next_look = now + min(POLL_SECONDS, max(FASTEST_LOOK_SECONDS, (now - begin) / LOOK_SHARE))
+        self._peak_bytes = max(self._peak_bytes, resident)
+        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
+        running = sum(process.cpu_seconds for process in processes)
+        self._cpu_seconds = max(self._cpu_seconds, running + reaped.ru_utime + reaped.ru_stime)
         if len(processes) > PROCESS_LIMIT:
             return KIND_PROCESSES
         return KIND_MEMORY if 0 < self._limit_bytes < resident else ""
+
+    def figures(self) -> dict[str, float]:
+        """Return what it used, once all of it has been reaped.
+
+        The kernel forgets the processor time of what dies with its pid namespace, so the last measure counts, too.
+        """
+        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "cpu_seconds": max(self._cpu_seconds, reaped.ru_utime + reaped.ru_stime),
+            "peak_memory_bytes": max(self._peak_bytes, reaped.ru_maxrss * 1024),
+        }
 
     def seconds_to_look(self) -> float:
         """Return how long until ``look`` measures again."""
@@ -206,16 +226,15 @@ def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str,
         kind = _watch(tree, surroundings, begin + specification["time_limit_seconds"])
         if kind in POLITE_KINDS:
             _end_politely(tree, surroundings, specification)
+        tree.measure()
     finally:
         statuses, survivors = process_tree.end_all(SWEEP_SECONDS)
     tree.statuses.update(statuses)
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "kind": kind,
         "exit_code": tree.exit_code,
         "run_seconds": time.monotonic() - begin,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_memory_bytes": max(tree.peak_bytes, usage.ru_maxrss * 1024),
+        **tree.figures(),
         "survivors": survivors,
     }
 

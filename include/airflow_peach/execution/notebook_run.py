@@ -61,7 +61,7 @@ def run(specification: dict[str, Any], *, kernel: str, result_mime_type: str) ->
     except RuntimeError as error:
         if progress.cell_number:
             raise
-        return _failed(f"the kernel of {specification['notebook']} did not start: {error}")
+        return _failed(f"the kernel of {specification['notebook']} did not start: {error}; the log says why")
     for output in notebook.cells[-1].outputs:
         if result_mime_type in output.get("data", {}):
             return {"event": "returned", "value": output.data[result_mime_type].get("value")}

@@ -24,12 +24,20 @@ _PAUSE_SECONDS = 0.01
 # Between two looks at all of /proc (milliseconds), looks at our own children only (microseconds).
 _QUICK_LOOKS = 50
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
-    """One process of ``/proc``. ``resident_bytes`` counts shared pages in full."""
+    """One process of ``/proc``.
 
-    __slots__ = ("group", "parent", "pid", "resident_bytes", "state")
+    Attributes:
+        group: of which it is.
+        state: the letter that ``ps`` shows.
+        cpu_seconds: its own, and those of its children that it has waited for.
+        resident_bytes: its memory, shared pages counted in full.
+    """
+
+    __slots__ = ("cpu_seconds", "group", "parent", "pid", "resident_bytes", "state")
 
     def __init__(self, pid: int, stat: bytes) -> None:
         # proc(5): the name, in parentheses, may hold anything, also ") ".
@@ -38,6 +46,7 @@ class Process:
         self.state = fields[0].decode("ascii")
         self.parent = int(fields[1])
         self.group = int(fields[2])
+        self.cpu_seconds = sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
         self.resident_bytes = int(fields[21]) * _PAGE_BYTES
 
 

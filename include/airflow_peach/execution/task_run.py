@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from airflow_peach.execution.environments import Environment, EnvironmentStore
     from airflow_peach.settings import Settings
 
+
+class NoEnvironmentError(PeachError):
+    """The organisation has no environment; the message is why it could not be built."""
+
+
 Emit = Callable[[str], None]
 Record = dict[str, Any]
 
@@ -85,8 +90,9 @@ def run_task(
     except SupersededError as error:
         outcome = Outcome("superseded", str(error))
     except PeachError as error:
-        emit(f"{run.task.codops}/{run.task.name}: {error}")
-        outcome = Outcome("failed", str(error))
+        for line in f"{run.task.codops}/{run.task.name}: {error}".splitlines():
+            emit(line)
+        outcome = Outcome("failed", error.one_line())
     record["reason"] = outcome.reason
     keep(record)
     return outcome
@@ -126,17 +132,28 @@ def _run(
 
 
 def _environment(run: TaskRun, environments: EnvironmentStore, limit: float, emit: Emit) -> Environment:
-    current = environments.current(run.organisation.codops)
+    codops = run.organisation.codops
+    current = environments.current(codops)
+    failure = environments.last_failure(codops)
     if current is not None:
+        if failure is not None:
+            emit(f"WARNING: running in the last environment that could be built; {_first_line(failure)}")
         return current
+    if failure is not None:
+        # The loop's environment task tries again each time; once a loop is enough.
+        raise NoEnvironmentError(failure)
     emit("there is no environment yet: building it first")
     return environments.ensure(
-        run.organisation.codops,
+        codops,
         run.organisation.requirements,
         with_kernel=needs_kernel(run.organisation),
         emit=emit,
         time_limit_seconds=limit,
     )
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def needs_kernel(organisation: Organisation) -> bool:

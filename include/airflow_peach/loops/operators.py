@@ -143,8 +143,8 @@ class EnvironmentOperator(PeachOperator):
         except PeachError as error:
             for line in str(error).splitlines():
                 self.log.exception("%s", line)
-            record["reason"] = str(error)
-            raise TaskFailedExit(str(error)) from None
+            record["reason"] = reason = error.one_line()
+            raise TaskFailedExit(reason) from None
         else:
             record.update(reason="ok", environment=environment.digest)
         finally:

@@ -298,3 +298,13 @@ def test_the_kernel_is_added_unless_an_author_chose_one(platform: Platform) -> N
 
     assert ensure() == {"ipykernel==6.30"}
     assert ensure("IPyKernel==5.0") == {"ipykernel==5.0"}
+
+
+def test_why_the_last_attempt_failed_is_kept_until_one_succeeds(platform: Platform) -> None:
+    store = platform.store()
+    assert store.last_failure("debr") is None
+    with pytest.raises(EnvironmentBuildError) as caught:
+        platform.ensure("no-such-tool==1")
+    assert store.last_failure("debr") == str(caught.value)
+    platform.ensure("tool-box==1.0")
+    assert store.last_failure("debr") is None
