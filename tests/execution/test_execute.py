@@ -39,6 +39,23 @@ def task():
 
 
 @both_levels
+def test_figures_of_what_is_killed(run_task: RunTask, isolation: str) -> None:
+    result, _ = run_task(
+        """
+import signal, time
+def task():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while time.process_time() < 0.5: pass
+    time.sleep(600)
+""",
+        isolation=isolation,
+        limits=Limits(3, grace_seconds=0.2),
+    )
+    assert 0.4 <= result.cpu_seconds < 3.5
+    assert result.peak_memory_bytes > 5_000_000
+
+
+@both_levels
 def test_the_environment_of_the_process(
     run_task: RunTask, isolation: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path
 ) -> None:
@@ -80,10 +97,10 @@ def task():
     sum(range(10**12))
 """,
         isolation=isolation,
-        limits=Limits(1.5, grace_seconds=0.5),
+        limits=Limits(2.5, grace_seconds=0.5),
     )
-    assert (result.status, result.reason) == ("failed", "timed out after 1.5 s")
-    assert lines == ["up", "timed out after 1.5 s"]
+    assert (result.status, result.reason) == ("failed", "timed out after 2.5 s")
+    assert lines == ["up", "timed out after 2.5 s"]
     assert time.monotonic() - begin < 10
     assert marked_processes(mark) == []
 

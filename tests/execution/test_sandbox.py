@@ -179,9 +179,9 @@ def task():
     time.sleep(600)
 """,
         isolation="bubblewrap",
-        limits=Limits(1, grace_seconds=20),
+        limits=Limits(2, grace_seconds=20),
     )
-    assert lines == ["cleaned up", "timed out after 1 s"]
+    assert lines == ["cleaned up", "timed out after 2 s"]
     assert result.run_seconds < 10
 
 
