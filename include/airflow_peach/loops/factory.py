@@ -94,7 +94,6 @@ def _build_loop(loop: str, members: Sequence[Organisation], settings: Settings) 
         is_paused_upon_creation=False,
         render_template_as_native_obj=False,
         tags=[identifiers.TAG, *(identifiers.codops_tag(organisation.codops) for organisation in members)],
-        default_args={"retries": 0, "depends_on_past": False},
         doc_md=describe_loop(loop, members),
     )
     with dag:

@@ -74,6 +74,7 @@ class PeachOperator(PythonVirtualenvOperator):
             expect_airflow=False,
             inherit_env=False,
             trigger_rule="all_done",
+            retries=0,
             **kwargs,
         )
         self.organisation = organisation
