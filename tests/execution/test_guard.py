@@ -486,6 +486,12 @@ def test_the_lock_is_waited_for_only_so_long(tmp_path: Path) -> None:
     assert lines == ["waiting: an earlier execution of this loop has not ended yet"]
 
 
+def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    report, lines = run("print('ran')", cwd=tmp_path, lock=tmp_path / "missing" / "debr")
+    assert (report.kind, report.message) == ("not_started", f"No such file or directory: {tmp_path}/missing/debr")
+    assert lines == []
+
+
 def test_the_lock_is_free_only_when_the_last_descendant_is_gone(tmp_path: Path) -> None:
     lock = tmp_path / "debr"
     pids: list[int] = []

@@ -28,8 +28,8 @@ NEWS_BYTES = 16 * 1024
 LOCK_MARGIN_SECONDS = 30.0
 
 
-class ScratchError(PeachError):
-    """The execution's own directory cannot be written."""
+class DirectoryError(PeachError):
+    """A directory that the execution needs cannot be made."""
 
 
 def execute(request: ExecutionRequest, program: Program, *, emit: Callable[[str], None]) -> ExecutionResult:
@@ -98,8 +98,10 @@ def _make_directories(request: ExecutionRequest) -> None:
     try:
         for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if request.lock is not None:
+            request.lock.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ScratchError(f"not started: {request.scratch}: {error.strerror}; check the disk") from error
+        raise DirectoryError(f"not started: {error.filename}: {error.strerror}; check the disk") from error
 
 
 def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) -> GuardedCommand:
@@ -116,7 +118,7 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
         argv=argv,
         environment=task_variables(request),
         cwd=content.cwd,
-        time_limit_seconds=limits.time_limit_seconds,
+        time_limit_seconds=max(limits.time_limit_seconds - limits.spent_seconds, 0.0),
         grace_seconds=limits.grace_seconds,
         memory_limit_bytes=limits.memory_limit_bytes,
         log_limit_bytes=limits.log_limit_bytes,

@@ -17,7 +17,6 @@ import contextlib
 import fcntl
 import json
 import os
-import resource
 import select
 import signal
 import struct
@@ -34,10 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-POLL_SECONDS = 1.0
-FASTEST_LOOK_SECONDS = 0.1
-# A look at /proc may use this part of one core: it comes the more seldom the more processes there are.
-LOOK_SHARE = 0.02
+POLL_SECONDS = 0.1
 # A fork bomb is ended at this many processes; a limit of the kernel's would count the platform's own, too.
 PROCESS_LIMIT = 2000
 # What cannot be killed within this waits for a broken disk; it is reported and left.
@@ -45,8 +41,6 @@ SWEEP_SECONDS = 30.0
 
 KIND_EXITED = "exited"
 KIND_TIMED_OUT = "timed_out"
-KIND_MEMORY = "memory"
-KIND_PROCESSES = "processes"
 KIND_CANCELLED = "cancelled"
 KIND_PARENT_GONE = "parent_gone"
 KIND_LOCKED = "locked"
@@ -95,69 +89,6 @@ class Surroundings:
         self.cancelled = True
 
 
-class Tree:
-    """The command and all it starts: its statuses, its memory, its processor time."""
-
-    def __init__(self, command: int, memory_limit_bytes: int) -> None:
-        self.command = command
-        self._peak_bytes = 0
-        self._cpu_seconds = 0.0
-        self.statuses: dict[int, int] = {}
-        self.all_gone = False
-        self._limit_bytes = memory_limit_bytes
-        self._next_look = 0.0
-
-    def reap(self) -> None:
-        """Collect what has ended."""
-        ended, self.all_gone = process_tree.reap()
-        self.statuses.update(ended)
-
-    @property
-    def exit_code(self) -> int | None:
-        """The command's exit code, negative for a signal; None while it runs."""
-        status = self.statuses.get(self.command)
-        return None if status is None else os.waitstatus_to_exitcode(status)
-
-    def look(self) -> str:
-        """Measure when it is time to; return which limit is crossed, or nothing."""
-        begin = time.monotonic()
-        if begin < self._next_look:
-            return ""
-        crossed = self.measure()
-        now = time.monotonic()
-        self._next_look = now + min(POLL_SECONDS, max(FASTEST_LOOK_SECONDS, (now - begin) / LOOK_SHARE))
-        return crossed
-
-    def measure(self) -> str:
-        """Measure now; return which limit is crossed, or nothing."""
-        processes = process_tree.descendants(os.getpid())
-        resident = sum(process.resident_bytes for process in processes)
-        if 0 < self._limit_bytes < resident:
-            resident = process_tree.proportional_bytes(processes)
-        self._peak_bytes = max(self._peak_bytes, resident)
-        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
-        running = sum(process.cpu_seconds for process in processes)
-        self._cpu_seconds = max(self._cpu_seconds, running + reaped.ru_utime + reaped.ru_stime)
-        if len(processes) > PROCESS_LIMIT:
-            return KIND_PROCESSES
-        return KIND_MEMORY if 0 < self._limit_bytes < resident else ""
-
-    def figures(self) -> dict[str, float]:
-        """Return what it used, once all of it has been reaped.
-
-        The kernel forgets the processor time of what dies with its pid namespace, so the last measure counts, too.
-        """
-        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return {
-            "cpu_seconds": max(self._cpu_seconds, reaped.ru_utime + reaped.ru_stime),
-            "peak_memory_bytes": max(self._peak_bytes, reaped.ru_maxrss * 1024),
-        }
-
-    def seconds_to_look(self) -> float:
-        """Return how long until ``look`` measures again."""
-        return max(0.0, self._next_look - time.monotonic())
-
-
 def main() -> None:
     """Do what the specification on standard input says."""
     caller = os.getppid()
@@ -168,9 +99,12 @@ def main() -> None:
     spawn.become_subreaper()
     surroundings = Surroundings(0, caller)
     begin = time.monotonic()
-    refused = _lock(specification, surroundings)
+    try:
+        refused = {"kind": _lock(specification, surroundings)}
+    except OSError as error:
+        refused = {"kind": KIND_NOT_STARTED, "message": f"{error.strerror}: {error.filename}"}
     waited = time.monotonic() - begin
-    outcome = {"kind": refused} if refused else _run(specification, surroundings)
+    outcome = refused if refused["kind"] else _run(specification, surroundings)
     _report(report_to, event="ended", waited_seconds=waited, **outcome)
 
 
@@ -208,7 +142,7 @@ def _lock(specification: dict[str, Any], surroundings: Surroundings) -> str:
         if not told:
             _report(specification["report"], event="waiting")
             told = True
-        surroundings.wait(FASTEST_LOOK_SECONDS)
+        surroundings.wait(POLL_SECONDS)
         if interruption := surroundings.interruption():
             return interruption
         if time.monotonic() >= deadline:
@@ -218,7 +152,7 @@ def _lock(specification: dict[str, Any], surroundings: Surroundings) -> str:
 def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:
     begin = time.monotonic()
     try:
-        tree = Tree(spawn.start(specification), specification["memory_limit_bytes"])
+        tree = process_tree.Tree(spawn.start(specification), specification["memory_limit_bytes"], PROCESS_LIMIT)
     except spawn.CannotStartError as error:
         return {"kind": KIND_NOT_STARTED, "message": str(error)}
     _report(specification["report"], event="started")
@@ -239,7 +173,7 @@ def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str,
     }
 
 
-def _watch(tree: Tree, surroundings: Surroundings, deadline: float) -> str:
+def _watch(tree: process_tree.Tree, surroundings: Surroundings, deadline: float) -> str:
     while True:
         tree.reap()
         if tree.exit_code is not None:
@@ -253,7 +187,7 @@ def _watch(tree: Tree, surroundings: Surroundings, deadline: float) -> str:
         surroundings.wait(min(tree.seconds_to_look(), deadline - time.monotonic()))
 
 
-def _end_politely(tree: Tree, surroundings: Surroundings, specification: dict[str, Any]) -> None:
+def _end_politely(tree: process_tree.Tree, surroundings: Surroundings, specification: dict[str, Any]) -> None:
     # To every process, not to the group: inside a sandbox the command is in a session of its own. The sandbox
     # itself would take everything down with it, so the signal goes past it.
     processes = process_tree.descendants(os.getpid())
@@ -266,7 +200,7 @@ def _end_politely(tree: Tree, surroundings: Surroundings, specification: dict[st
         tree.reap()
         if tree.all_gone:
             return
-        surroundings.wait(min(FASTEST_LOOK_SECONDS, deadline - time.monotonic()))
+        surroundings.wait(min(POLL_SECONDS, deadline - time.monotonic()))
 
 
 def _report(descriptor: int, **fields: object) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import time
 
@@ -23,6 +24,10 @@ _EAGER_ROUNDS = 200
 _PAUSE_SECONDS = 0.01
 # Between two looks at all of /proc (milliseconds), looks at our own children only (microseconds).
 _QUICK_LOOKS = 50
+_FASTEST_LOOK_SECONDS = 0.1
+_SLOWEST_LOOK_SECONDS = 1.0
+# Measuring may use this part of one core: it is done the more seldom the more processes there are.
+_LOOK_SHARE = 0.02
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -119,6 +124,76 @@ def end_all(timeout_seconds: float) -> tuple[dict[int, int], list[int]]:
         rounds += 1
         if rounds > _EAGER_ROUNDS or not found:
             time.sleep(_PAUSE_SECONDS)
+
+
+class Tree:
+    """A command and all it starts: its statuses, its memory, its processor time.
+
+    Args:
+        command: its pid; a child of this process, which must be the subreaper of all below it.
+        memory_limit_bytes: of all of them together; 0 is none.
+        process_limit: how many there may be.
+    """
+
+    def __init__(self, command: int, memory_limit_bytes: int, process_limit: int) -> None:
+        self.command = command
+        self._peak_bytes = 0
+        self._cpu_seconds = 0.0
+        self.statuses: dict[int, int] = {}
+        self.all_gone = False
+        self._limit_bytes = memory_limit_bytes
+        self._process_limit = process_limit
+        self._next_look = 0.0
+
+    def reap(self) -> None:
+        """Collect what has ended."""
+        ended, self.all_gone = reap()
+        self.statuses.update(ended)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code, negative for a signal; None while it runs."""
+        status = self.statuses.get(self.command)
+        return None if status is None else os.waitstatus_to_exitcode(status)
+
+    def look(self) -> str:
+        """Measure when it is time to; return which limit is crossed, or nothing."""
+        begin = time.monotonic()
+        if begin < self._next_look:
+            return ""
+        crossed = self.measure()
+        now = time.monotonic()
+        self._next_look = now + min(_SLOWEST_LOOK_SECONDS, max(_FASTEST_LOOK_SECONDS, (now - begin) / _LOOK_SHARE))
+        return crossed
+
+    def measure(self) -> str:
+        """Measure now; return which limit is crossed, or nothing."""
+        processes = descendants(os.getpid())
+        resident = sum(process.resident_bytes for process in processes)
+        if 0 < self._limit_bytes < resident:
+            resident = proportional_bytes(processes)
+        self._peak_bytes = max(self._peak_bytes, resident)
+        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
+        running = sum(process.cpu_seconds for process in processes)
+        self._cpu_seconds = max(self._cpu_seconds, running + reaped.ru_utime + reaped.ru_stime)
+        if len(processes) > self._process_limit:
+            return "processes"
+        return "memory" if 0 < self._limit_bytes < resident else ""
+
+    def figures(self) -> dict[str, float]:
+        """Return what it used, once all of it has been reaped.
+
+        The kernel forgets the processor time of what dies with its pid namespace, so the last measure counts, too.
+        """
+        reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "cpu_seconds": max(self._cpu_seconds, reaped.ru_utime + reaped.ru_stime),
+            "peak_memory_bytes": max(self._peak_bytes, reaped.ru_maxrss * 1024),
+        }
+
+    def seconds_to_look(self) -> float:
+        """Return how long until ``look`` measures again."""
+        return max(0.0, self._next_look - time.monotonic())
 
 
 def _kill_groups(processes: Iterable[Process]) -> None:
