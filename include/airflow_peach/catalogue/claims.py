@@ -76,11 +76,12 @@ def kept(
             place = Place(task.repository, file=task.file, line=task.line)
             if task.repository not in files:
                 yield Claim(task, place)
-            elif any(_may_still_define(file, task) for file in files[task.repository]):
+            elif any(may_still_define(file, task) for file in files[task.repository]):
                 yield Claim(replace(task, stale=True), place)
 
 
-def _may_still_define(file: ConfigurationFile, task: Task) -> bool:
+def may_still_define(file: ConfigurationFile, task: Task) -> bool:
+    """Whether ``file``, as it is now, leaves the last valid definition of ``task`` standing."""
     if not file.readable:
         return file.path == task.file
     return file.codops == task.codops and task.name in file.invalid_tasks

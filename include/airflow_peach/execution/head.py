@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_peach.authoring.entry_function import check_arguments, extract, find_entry_function
 from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES, read_cells
 from airflow_peach.authoring.repository import read_repository
+from airflow_peach.catalogue.claims import may_still_define
 from airflow_peach.catalogue.store import read_statuses
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.commit import CommitFiles
@@ -100,10 +101,10 @@ def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:
 def _raise_if_superseded(head: Head, task: Task) -> None:
     """Raise ``SupersededError`` when the head defines ``task`` otherwise than this loop, or no longer."""
     configuration = read_repository(head.files, repository=head.repository, version=head.version)
-    files = [file for file in configuration.files if file.codops == task.codops]
-    if any(not file.readable or task.name in file.invalid_tasks for file in files):
-        return  # its last valid definition stands, and what is wrong with it is to be seen
-    entries = [entry for file in files for entry in file.tasks if entry.name == task.name]
+    if any(may_still_define(file, task) for file in configuration.files):
+        return  # what is wrong with it is to be seen
+    own = [file for file in configuration.files if file.codops == task.codops]
+    entries = [entry for file in own for entry in file.tasks if entry.name == task.name]
     if not entries:
         raise SupersededError(
             f"task {task.name} is no longer defined in {head.repository}@{head.version}: "

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 RESULT_LIMIT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one execution; ``memory_limit_bytes`` 0 means none."""
+    """Hard limits of one execution.
+
+    Attributes:
+        time_limit_seconds: of the whole.
+        grace_seconds: between the polite end and the hard one.
+        memory_limit_bytes: 0 means none.
+        log_limit_bytes: of its output that is kept.
+        spent_seconds: of the time limit, before the program starts: fetch, checkout, environment.
+    """
 
     time_limit_seconds: float
     grace_seconds: float = 10.0
     memory_limit_bytes: int = 0
     log_limit_bytes: int = 20_000_000
+    spent_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import re
 import shutil
 import tempfile
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 class NoEnvironmentError(PeachError):
     """The organisation has no environment; the message is why it could not be built."""
 
+
+# Of an execution's label in a file name, which has 255 bytes at most.
+LABEL_CHARACTERS = 200
 
 Emit = Callable[[str], None]
 Record = dict[str, Any]
@@ -115,20 +119,24 @@ def _run(
     keep(record)
     program = read_program(head, run.task, args={**run.task.args, **run.args})
     checkout = folder / "checkout"
-    for note in head.files.checkout(checkout).notes:
+    for note in head.files.checkout(checkout, timeout_seconds=_left(run, began)).notes:
         emit(f"WARNING: {note}")
     emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
 
     ready = time.monotonic()
-    environment = _environment(run, environments, run.time_limit_seconds - (ready - began), emit)
+    environment = _environment(run, environments, _left(run, began), emit)
     record["environment"] = environment.digest
     record["environment_seconds"] = round(time.monotonic() - ready, 3)
 
-    remaining = run.time_limit_seconds - (time.monotonic() - began)
-    request = _request(run, settings, environment, folder, remaining)
+    request = _request(run, settings, environment, folder, spent_seconds=time.monotonic() - began)
     result = execute(request, program, emit=emit)
     record.update(_figures(result))
     return Outcome(result.status, result.reason, result.value)
+
+
+def _left(run: TaskRun, began: float) -> float:
+    """Return how many seconds of the limit are left; one at least, so that what has too few says so itself."""
+    return max(run.time_limit_seconds - (time.monotonic() - began), 1.0)
 
 
 def _environment(run: TaskRun, environments: EnvironmentStore, limit: float, emit: Emit) -> Environment:
@@ -162,7 +170,7 @@ def needs_kernel(organisation: Organisation) -> bool:
 
 
 def _request(
-    run: TaskRun, settings: Settings, environment: Environment, folder: Path, limit_seconds: float
+    run: TaskRun, settings: Settings, environment: Environment, folder: Path, *, spent_seconds: float
 ) -> ExecutionRequest:
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -181,7 +189,8 @@ def _request(
         environment=environment.path,
         scratch=scratch,
         limits=Limits(
-            time_limit_seconds=max(limit_seconds, 0.0),
+            time_limit_seconds=run.time_limit_seconds,
+            spent_seconds=spent_seconds,
             grace_seconds=settings.grace_seconds,
             memory_limit_bytes=memory,
             log_limit_bytes=settings.log_limit_bytes,
@@ -194,7 +203,11 @@ def _request(
 
 
 def _file_name(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]", "_", label)[:150]
+    """Return a file name for a label: itself if it may be one, else one of its own that looks like it."""
+    safe = re.sub(r"[^A-Za-z0-9_.:~+-]", "_", label).lstrip(".")[:LABEL_CHARACTERS]
+    if safe == label:
+        return label
+    return f"{safe}-{hashlib.sha256(label.encode(errors='backslashreplace')).hexdigest()[:8]}"
 
 
 def _figures(result: ExecutionResult) -> Record:

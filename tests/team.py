@@ -1,0 +1,84 @@
+"""A team's git repository, as the team works in it, and what a sync makes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_peach.catalogue.store import read_organisation
+from airflow_peach.catalogue.sync import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airflow_peach.catalogue.model import Organisation
+    from airflow_peach.settings import Settings
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+@dataclass(frozen=True)
+class Team:
+    """A real repository with a work tree."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> str:
+        """Run git in it; return what it printed."""
+        completed = subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            env={"PATH": os.environ["PATH"], "HOME": str(self.path), **_IDENTITY},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return completed.stdout.strip()
+
+    def commit(self, files: Mapping[str, str | None]) -> str:
+        """Write the files (None removes one), commit everything, return the version."""
+        for name, content in files.items():
+            path = self.path / name
+            if content is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(content), encoding="utf-8")
+        self.git("add", "--all", "--force")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "change")
+        return self.git("rev-parse", "HEAD")[:8]
+
+
+def make_team(path: Path, files: Mapping[str, str]) -> Team:
+    """Make a repository at ``path`` with one commit of ``files``."""
+    path.mkdir(parents=True)
+    team = Team(path)
+    team.git("init", "--quiet", "--initial-branch", "master")
+    team.commit(files)
+    return team
+
+
+def notebook(*sources: str) -> str:
+    """Return a notebook with these code cells."""
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": textwrap.dedent(source)}
+        for source in sources
+    ]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})
+
+
+def synced(settings: Settings, source: Path, codops: str = "debr") -> Organisation:
+    """Sync with the directory ``source`` and return an organisation of the new catalogue."""
+    sync(settings, source=source)
+    return read_organisation(settings.home / "catalogue", codops)
