@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_peach.execution.environments import EnvironmentStore
+from airflow_peach.catalogue.model import Requirement
+from airflow_peach.execution.environments import EnvironmentBuildError, EnvironmentStore
 from airflow_peach.execution.sandbox import bubblewrap_failure
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def test_json_is_one_document(peach: Peach, news: Team, home: Path) -> None:
     assert status["organisations"] == [
         {
             "codops": "debr",
-            "environment": None,
+            "environment": {"digest": None, "failure": None},
             "tombstone_until": None,
             "repositories": ["news"],
             "requirements": [],
@@ -141,6 +142,27 @@ def test_json_before_the_first_sync(peach: Peach, home: Path) -> None:
     status = json.loads(peach("status", "--home", home, "--format", "json").stdout)
 
     assert (status["version"], status["organisations"], status["repositories"]) == (None, [], [])
+
+
+def test_an_environment_that_cannot_be_built_is_a_problem(peach: Peach, news: Team, home: Path) -> None:
+    news.task("debr", "train")
+    news.commit()
+    peach("sync", "--home", home, "--source", news.path.parent)
+    requirement = Requirement("lib @ git+https://git.example.org/lib", "news:peach.yaml:8")
+    store = EnvironmentStore(home, interpreter=Path(sys.executable), lock_max_age_seconds=60, direct_references=False)
+    with pytest.raises(EnvironmentBuildError):
+        store.ensure("debr", [requirement], with_kernel=False, emit=print, time_limit_seconds=60)
+
+    text, data = peach("status", "--home", home), peach("status", "--home", home, "--format", "json")
+
+    assert (text.returncode, data.returncode) == (1, 1)
+    assert ["debr", "1", "0", "0", "none, failing", "0"] in shape(text.stdout)
+    (told,) = [line for line in text.stdout.splitlines() if line.startswith("✘ ")]
+    assert "debr" in told
+    assert "news:peach.yaml:8" in told
+    (organisation,) = json.loads(data.stdout)["organisations"]
+    assert "news:peach.yaml:8" in organisation["environment"]["failure"]
+    assert json.loads(data.stdout)["errors"] == [told.removeprefix("✘ ")]
 
 
 def test_a_repository_that_cannot_be_fetched_is_a_problem(peach: Peach, news: Team, home: Path) -> None:

@@ -15,6 +15,7 @@ import click
 from airflow_peach.catalogue.store import current_snapshot, read_catalogue
 from airflow_peach.cli import options, output
 from airflow_peach.cli.status_text import render
+from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments import EnvironmentStore
 from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
 from airflow_peach.settings import load_settings
@@ -40,18 +41,31 @@ class Isolation:
 
 
 @dataclass(frozen=True)
+class EnvironmentStatus:
+    """An organisation's environment.
+
+    Attributes:
+        digest: of the one in use; None where there is none.
+        failure: why the last build failed; None when it did not.
+    """
+
+    digest: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
 class Status:
     """What ``peach status`` shows.
 
     Attributes:
         version: of the current snapshot; None before the first sync.
-        environments: digest of each organisation's current environment, None where there is none.
+        environments: by codops, of each organisation.
     """
 
     home: Path
     version: str | None
     catalogue: Catalogue
-    environments: dict[str, str | None]
+    environments: dict[str, EnvironmentStatus]
     isolation: Isolation
 
     @property
@@ -64,8 +78,9 @@ class Status:
 
     @property
     def errors(self) -> list[str]:
-        """What is wrong besides: repositories that could not be fetched, isolation that does not work."""
+        """What is wrong besides: fetches and builds that failed, isolation that does not work; a line each."""
         errors = [status.error for status in self.catalogue.repositories.values() if status.error]
+        errors += (PeachError(each.failure).one_line() for each in self.environments.values() if each.failure)
         return errors if self.isolation.level else [*errors, self.isolation.why]
 
 
@@ -104,14 +119,18 @@ def read_status(settings: Settings) -> Status:
         interpreter=Path(settings.python or sys.executable),
         lock_max_age_seconds=settings.lock_max_age_seconds,
     )
-    current = {codops: store.current(codops) for codops in catalogue.organisations}
     return Status(
         home=settings.home,
         version=current_snapshot(settings.home),
         catalogue=catalogue,
-        environments={codops: found.digest if found else None for codops, found in current.items()},
+        environments={codops: _environment(store, codops) for codops in catalogue.organisations},
         isolation=_isolation(settings.isolation),
     )
+
+
+def _environment(store: EnvironmentStore, codops: str) -> EnvironmentStatus:
+    current = store.current(codops)
+    return EnvironmentStatus(current.digest if current else None, store.last_failure(codops))
 
 
 def _isolation(setting: str) -> Isolation:
@@ -140,11 +159,11 @@ def as_data(status: Status) -> dict[str, Any]:
     }
 
 
-def _organisation_data(organisation: Organisation, environment: str | None) -> dict[str, Any]:
+def _organisation_data(organisation: Organisation, environment: EnvironmentStatus) -> dict[str, Any]:
     until = organisation.tombstone_until
     return {
         "codops": organisation.codops,
-        "environment": environment,
+        "environment": dataclasses.asdict(environment),
         "tombstone_until": until.isoformat() if until else None,
         "repositories": organisation.repositories,
         "requirements": sorted({requirement.text for requirement in organisation.requirements}),

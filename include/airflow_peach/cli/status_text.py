@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_peach.catalogue.model import Organisation, Task
-    from airflow_peach.cli.status import Status
+    from airflow_peach.cli.status import EnvironmentStatus, Status
 
 DIGEST_CHARACTERS = 12
 HEAD_CHARACTERS = 8
@@ -52,20 +52,24 @@ def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:
     rows = []
     for codops, organisation in status.catalogue.organisations.items():
         metadata = sum(task.in_metadata_loop for task in organisation.tasks)
-        environment = status.environments[codops]
         rows.append(
             (
                 codops,
                 str(len(organisation.tasks) - metadata),
                 str(metadata),
                 str(sum(task.stale for task in organisation.tasks)),
-                environment[:DIGEST_CHARACTERS] if environment else NONE,
+                _environment(status.environments[codops]),
                 str(len(organisation.problems)),
                 _end(organisation, now),
             )
         )
     titles = ("ORGANISATION", "TASKS", "METADATA TASKS", "STALE", "ENVIRONMENT", "PROBLEMS", "")
     yield from _table(titles, rows, "no organisation: no repository has a valid configuration file")
+
+
+def _environment(environment: EnvironmentStatus) -> str:
+    shown = environment.digest[:DIGEST_CHARACTERS] if environment.digest else NONE
+    return f"{shown}, failing" if environment.failure else shown
 
 
 def _end(organisation: Organisation, now: dt.datetime) -> str:
