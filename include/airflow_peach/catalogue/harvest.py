@@ -83,7 +83,7 @@ def _fetch(mirror: Mirror, settings: Settings, status: RepositoryStatus) -> tupl
         head: Head | None = mirror.fetch(settings.fetch_timeout_seconds)
         status = replace(status, error="", fetched_at=dt.datetime.now(dt.timezone.utc))
     except FetchError as error:
-        log.warning("%s", error)
+        log.info("%s", error)  # told by the status
         head = mirror.head()
         status = replace(status, error=str(error))
     return (status if head is None else replace(status, head=head.commit, branch=head.branch)), head

@@ -102,10 +102,8 @@ def _configuration(
             "execution_api_server_url": f"{home.url}/execution/",
             # A change of configuration is to be seen in seconds; the default of 30 discards early writes.
             "min_serialized_dag_update_interval": "1",
-            "min_serialized_dag_fetch_interval": "1",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{home.path / 'airflow.db'}"},
-        "usage_data_collection": {"enabled": "False"},
         "logging": {"base_log_folder": str(home.logs)},
         "api": {
             "host": "127.0.0.1",

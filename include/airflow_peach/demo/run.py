@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 import signal
 import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -24,7 +27,6 @@ from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError, locked, write_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from airflow_peach.demo.follower import Follower
     from airflow_peach.settings import Settings
@@ -89,6 +91,7 @@ def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
     settings = load_settings()
 
     reporter.say(f"Repositories  {repositories}")
+    reporter.say("Starting Airflow; this takes half a minute ...")
     with AirflowProcesses(airflow, options.home / "logs") as processes:
         processes.migrate_database(stop)
         _first_sync(settings, reporter)
@@ -123,7 +126,8 @@ def _first_sync(settings: Settings, reporter: Reporter) -> None:
 
 def _greet(reporter: Reporter, airflow: AirflowHome) -> None:
     reporter.say(f"Airflow       {airflow.url}   user {USER}, password {airflow.password()}")
-    reporter.say(f"Commands      AIRFLOW_HOME={airflow.path} airflow dags list")
+    program = Path(sys.executable).with_name("airflow")
+    reporter.say(f"Commands      AIRFLOW_HOME={shlex.quote(str(airflow.path))} {shlex.quote(str(program))} dags list")
     reporter.say("Commit to a repository and watch it run. Ctrl-C ends everything.\n")
 
 
@@ -142,9 +146,10 @@ def _follow(
         if options.loops is not None and follower.every_loop_ran(options.loops):
             time.sleep(follower.SETTLE_SECONDS)
             _report(follower, reporter)
-            reporter.say(f"Every loop completed {options.loops} runs.")
+            reporter.say(f"Every loop completed {options.loops} {'run' if options.loops == 1 else 'runs'}.")
             return 0
         stop.wait(POLL_SECONDS)
+    reporter.say("Ending Airflow ...")
     return 0 if options.loops is None else 1
 
 
