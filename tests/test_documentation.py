@@ -18,8 +18,8 @@ import yaml
 from airflow.cli import cli_parser
 
 from airflow_peach.authoring.models import ConfigurationModel, TaskModel, TasksModel
-from airflow_peach.authoring.platform_file import read_platform_file
-from airflow_peach.authoring.platform_models import IndexModel, OrganisationModel, PlatformModel, SourceModel
+from airflow_peach.authoring.platform.file import read_platform_file
+from airflow_peach.authoring.platform.models import IndexModel, OrganisationModel, PlatformModel, SourceModel
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.authoring.work_tree import WorkTreeFiles
 from airflow_peach.cli.main import COMMANDS, peach

@@ -14,14 +14,14 @@ from airflow_peach.authoring.entry_function import extract
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.authoring.work_tree import WorkTreeFiles
 from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.environments import EnvironmentStore
+from airflow_peach.execution.environments.store import EnvironmentStore
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.request import ExecutionRequest, Limits
 from airflow_peach.resources import examples
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryConfiguration, TaskEntry
-    from airflow_peach.execution.environments import Environment
+    from airflow_peach.execution.environments.store import Environment
     from airflow_peach.execution.request import ExecutionResult
 
 REPOSITORIES = {"debr-recommender": "debr", "sesr-insights": "sesr"}

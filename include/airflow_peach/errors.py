@@ -7,7 +7,6 @@ keeps its traceback. Each subclass lives in the module that raises it.
 
 from __future__ import annotations
 
-
 ONE_LINE_CHARACTERS = 1000
 
 

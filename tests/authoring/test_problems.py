@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 
-from airflow_peach.authoring.documents import DocumentError
 from airflow_peach.authoring.entry_function import EntryFunctionError
 from airflow_peach.authoring.notebooks import NotebookError
 from airflow_peach.authoring.problems import Place, Problem, ProblemError, did_you_mean, quoted
+from airflow_peach.authoring.yaml.documents import DocumentError
 
 
 def test_a_problem_is_one_line_place_about_cause_remedy() -> None:

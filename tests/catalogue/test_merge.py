@@ -12,7 +12,7 @@ from airflow_peach.authoring.definitions import (
     RequirementEntry,
     TaskEntry,
 )
-from airflow_peach.authoring.platform_file import Platform, PlatformOrganisation
+from airflow_peach.authoring.platform.file import Platform, PlatformOrganisation
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.catalogue.merge import TOMBSTONE_AGE, merge
 from airflow_peach.catalogue.model import Catalogue, RepositoryStatus

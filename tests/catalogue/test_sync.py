@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_peach.authoring.platform_file import PlatformFileError
+from airflow_peach.authoring.platform.file import PlatformFileError
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.store import (
     current_snapshot,

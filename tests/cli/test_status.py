@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.environments import EnvironmentBuildError, EnvironmentStore
+from airflow_peach.execution.environments.store import EnvironmentBuildError, EnvironmentStore
 from airflow_peach.execution.sandbox import bubblewrap_failure
 
 if TYPE_CHECKING:

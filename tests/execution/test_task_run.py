@@ -15,8 +15,8 @@ import pytest
 from tests.team import Team, make_team, notebook, synced
 
 from airflow_peach.catalogue.sync import sync
-from airflow_peach.execution.environments import EnvironmentBuildError
-from airflow_peach.execution.platform_environments import environment_store
+from airflow_peach.execution.environments.platform_environments import environment_store
+from airflow_peach.execution.environments.store import EnvironmentBuildError
 from airflow_peach.execution.task_run import (
     LABEL_CHARACTERS,
     Outcome,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_peach.authoring.platform_file import DirectorySourceSettings, GitSourceSettings
+from airflow_peach.authoring.platform.file import DirectorySourceSettings, GitSourceSettings
 from airflow_peach.repositories.sources import AddressError, address_of, discover, discover_all
 
 if TYPE_CHECKING:

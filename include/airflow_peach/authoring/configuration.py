@@ -10,15 +10,15 @@ from pydantic_core import PydanticCustomError
 
 from airflow_peach.authoring import rules
 from airflow_peach.authoring.definitions import ConfigurationFile, RequirementEntry, TaskEntry
-from airflow_peach.authoring.documents import DocumentError, Mapping, Node, Scalar, read_document
 from airflow_peach.authoring.models import ConfigurationModel, TaskModel
 from airflow_peach.authoring.problems import Place, Problem, did_you_mean
 from airflow_peach.authoring.validation import Finding, described, find, finding_at
+from airflow_peach.authoring.yaml.documents import DocumentError, Mapping, Node, Scalar, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_peach.authoring.nodes import Path
+    from airflow_peach.authoring.yaml.nodes import Path
 
 _REQUIREMENT_LISTS: tuple[Path, ...] = (("dependencies",), ("tasks", "dependencies"))
 # In a file that is not valid YAML: enough to say whose problem it is.

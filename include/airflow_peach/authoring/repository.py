@@ -14,9 +14,9 @@ from airflow_peach.authoring.definitions import (
     TooLargeError,
     UnsafePathError,
 )
-from airflow_peach.authoring.documents import LIMIT_BYTES
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.authoring.task_check import TaskCheck
+from airflow_peach.authoring.yaml.documents import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryFiles

@@ -12,9 +12,9 @@ from airflow_peach.errors import PeachError
 if TYPE_CHECKING:
     from airflow_peach.authoring.configuration import ReadFile
     from airflow_peach.authoring.definitions import RepositoryFiles, TaskEntry
-    from airflow_peach.authoring.nodes import Path
     from airflow_peach.authoring.notebooks import Cell
     from airflow_peach.authoring.problems import Problem
+    from airflow_peach.authoring.yaml.nodes import Path
 
 
 class TaskCheck:

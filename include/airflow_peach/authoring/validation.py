@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_peach.authoring.nodes import Node, Path, Scalar, Sequence
 from airflow_peach.authoring.problems import did_you_mean, quoted
 from airflow_peach.authoring.rules import PROBLEM_TYPE
+from airflow_peach.authoring.yaml.nodes import Node, Path, Scalar, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

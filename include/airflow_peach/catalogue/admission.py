@@ -9,7 +9,7 @@ from airflow_peach.authoring.problems import Place, Problem
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import ConfigurationFile, RepositoryConfiguration
-    from airflow_peach.authoring.platform_file import Platform
+    from airflow_peach.authoring.platform.file import Platform
 
 
 def admitted(

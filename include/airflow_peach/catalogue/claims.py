@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from airflow_peach.authoring.definitions import ConfigurationFile, TaskEntry
-    from airflow_peach.authoring.platform_file import Platform
+    from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.catalogue.model import Catalogue
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_peach.authoring.definitions import ConfigurationFile, RepositoryConfiguration
-    from airflow_peach.authoring.platform_file import Platform
+    from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.catalogue.model import RepositoryStatus, Task
 

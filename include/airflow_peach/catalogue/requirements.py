@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_peach.authoring.definitions import ConfigurationFile
-    from airflow_peach.authoring.platform_file import Platform
+    from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.catalogue.model import Catalogue, RepositoryStatus
 
 # Repository and path; and what a file asks for.

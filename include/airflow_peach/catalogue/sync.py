@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_peach.authoring.platform_file import DirectorySourceSettings, read_platform_file
+from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
 from airflow_peach.catalogue.harvest import Harvest, harvest
 from airflow_peach.catalogue.merge import merge
 from airflow_peach.catalogue.model import RepositoryStatus
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from airflow_peach.authoring.platform_file import Platform
+    from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.catalogue.model import Catalogue
     from airflow_peach.settings import Settings

@@ -16,7 +16,7 @@ from airflow_peach.catalogue.store import current_snapshot, read_catalogue
 from airflow_peach.cli import options, output
 from airflow_peach.cli.status_text import render
 from airflow_peach.errors import PeachError
-from airflow_peach.execution.environments import EnvironmentStore
+from airflow_peach.execution.environments.store import EnvironmentStore
 from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
 from airflow_peach.settings import load_settings
 

@@ -27,7 +27,6 @@ from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError, locked, write_text
 
 if TYPE_CHECKING:
-
     from airflow_peach.demo.follower import Follower
     from airflow_peach.settings import Settings
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 LINE_LIMIT_BYTES = 16 * 1024
 PROGRESS_SECONDS = 5.0
 REMINDER_SECONDS = 60.0
-# What a record of Airflow's log costs on disk beside the text of its line (an estimate: time, level and place, as JSON).
+# What a record in Airflow's log costs beside the text of its line: time, level and place, as JSON (an estimate).
 LINE_OVERHEAD_BYTES = 128
 
 # Colours (SGR) stay. All other escape sequences move a cursor, set a title, hide a link: they go.

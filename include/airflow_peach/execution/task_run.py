@@ -21,7 +21,7 @@ from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, L
 
 if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
-    from airflow_peach.execution.environments import Environment, EnvironmentStore
+    from airflow_peach.execution.environments.store import Environment, EnvironmentStore
     from airflow_peach.settings import Settings
 
 

@@ -16,7 +16,7 @@ from airflow.providers.standard.operators.python import PythonVirtualenvOperator
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTerminated
 
 from airflow_peach.errors import PeachError
-from airflow_peach.execution.task_run import TaskRun, needs_kernel, run_task
+from airflow_peach.execution.task_run import Outcome, TaskRun, needs_kernel, run_task
 from airflow_peach.loops import identifiers
 from airflow_peach.loops.connections import index_credentials
 from airflow_peach.loops.documentation import describe_definition, describe_environment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
 
 # Airflow's own alarm comes after the guard has had its time to end everything at the same limit.
-ALARM_MARGIN_SECONDS = 10.0
+ALARM_MARGIN_SECONDS = 60.0
 
 
 class TaskFailedExit(SystemExit):
@@ -103,13 +103,20 @@ class PeachOperator(PythonVirtualenvOperator):
         """Move Airflow's alarm behind the guard's limit, which is the same and also ends what ignores it."""
         remaining, interval = signal.getitimer(signal.ITIMER_REAL)
         if remaining:
-            later = remaining + settings.grace_seconds + ALARM_MARGIN_SECONDS
+            # Twice: the guard waits for an earlier execution of the loop, which has as long, before its own begins.
+            later = 2 * (remaining + settings.grace_seconds) + ALARM_MARGIN_SECONDS
             signal.setitimer(signal.ITIMER_REAL, later, interval)
         self._guarded = True
         try:
             yield
         finally:
             self._guarded = False
+
+    def _failure(self, error: PeachError) -> TaskFailedExit:
+        """Say in the log what failed, without a traceback of the platform; return what ends the task."""
+        for line in str(error).splitlines():
+            self.log.error("%s", line)
+        return TaskFailedExit(error.one_line())
 
     def _keep(self, context: Context, record: dict[str, Any]) -> None:
         context["ti"].xcom_push(key=identifiers.XCOM_KEY, value=dict(record))
@@ -127,7 +134,7 @@ class EnvironmentOperator(PeachOperator):
 
     def execute(self, context: Context) -> None:
         """Make the environment ready. Raises ``TaskFailedExit`` with uv's explanation when it cannot."""
-        from airflow_peach.execution.platform_environments import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.execution.environments.platform_environments import environment_store  # noqa: PLC0415 - not at parse
 
         began = time.monotonic()
         record: dict[str, Any] = {}
@@ -142,10 +149,8 @@ class EnvironmentOperator(PeachOperator):
                     time_limit_seconds=self._limit_seconds(),
                 )
         except PeachError as error:
-            for line in str(error).splitlines():
-                self.log.exception("%s", line)
-            record["reason"] = reason = error.one_line()
-            raise TaskFailedExit(reason) from None
+            record["reason"] = error.one_line()
+            raise self._failure(error) from None
         else:
             record.update(reason="ok", environment=environment.digest)
         finally:
@@ -162,34 +167,42 @@ class NotebookOperator(PeachOperator):
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - what the entry function returned
         """Run the task; its result becomes the XCom ``return_value``. Raises ``TaskFailedExit``."""
-        from airflow_peach.execution.platform_environments import environment_store  # noqa: PLC0415 - not at parse
-        from airflow_peach.loops.organisation_variables import organisation_variables  # noqa: PLC0415
-
         try:
             settings, request = self._settings_and_request(context)
+            if not request.includes(self.task_id):
+                raise AirflowSkipException("this run's conf.tasks names other tasks")
+            with self._guard_holds_the_limit(settings):
+                outcome = self._run(context, settings, request)
         except RunRequestError as error:
             raise AirflowSkipException(str(error)) from None
-        if not request.includes(self.task_id):
-            raise AirflowSkipException("this run's conf.tasks names other tasks")
-        ti = context["ti"]
-        with self._guard_holds_the_limit(settings):
-            outcome = run_task(
-                TaskRun(
-                    organisation=self.organisation,
-                    task=self.peach_task,
-                    loop=self.peach_task.loop,
-                    label=f"{ti.run_id}-{ti.try_number}",
-                    time_limit_seconds=self._limit_seconds(),
-                    args=request.args,
-                    variables=organisation_variables(self.organisation.codops),
-                ),
-                settings,
-                environment_store(settings, credentials=index_credentials),
-                emit=self._emit,
-                keep=lambda record: self._keep(context, record),
-            )
+        except PeachError as error:
+            # The platform's own: a setting, its file, the organisation's variables. ``run_task`` tells all others.
+            task = self.peach_task
+            self._keep(context, {"repository": task.repository, "notebook": task.notebook, "reason": error.one_line()})
+            raise self._failure(error) from None
         if outcome.status == "superseded":
             raise AirflowSkipException(outcome.reason)
         if outcome.status == "failed":
             raise TaskFailedExit(outcome.reason)
         return outcome.value
+
+    def _run(self, context: Context, settings: Settings, request: RunRequest) -> Outcome:
+        from airflow_peach.execution.environments.platform_environments import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.loops.organisation_variables import organisation_variables  # noqa: PLC0415 - the same
+
+        ti = context["ti"]
+        return run_task(
+            TaskRun(
+                organisation=self.organisation,
+                task=self.peach_task,
+                loop=self.peach_task.loop,
+                label=f"{ti.run_id}-{ti.try_number}",
+                time_limit_seconds=self._limit_seconds(),
+                args=request.args,
+                variables=organisation_variables(self.organisation.codops),
+            ),
+            settings,
+            environment_store(settings, credentials=index_credentials),
+            emit=self._emit,
+            keep=lambda record: self._keep(context, record),
+        )

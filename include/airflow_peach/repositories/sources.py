@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from airflow_peach.authoring.platform_file import DirectorySourceSettings, GitSourceSettings
+from airflow_peach.authoring.platform.file import DirectorySourceSettings, GitSourceSettings
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.git_environment import redact

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.environments import Environment, EnvironmentStore, Index
+from airflow_peach.execution.environments.store import Environment, EnvironmentStore, Index
 
 TIME_LIMIT_SECONDS = 60.0
 

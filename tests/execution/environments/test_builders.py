@@ -21,8 +21,8 @@ import os, signal, sys
 from pathlib import Path
 
 from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.environments import EnvironmentStore, Index
-from airflow_peach.execution.uv_process import run_under_guard
+from airflow_peach.execution.environments.store import EnvironmentStore, Index
+from airflow_peach.execution.environments.uv_process import run_under_guard
 
 home, wheels, command, moment = sys.argv[1:]
 

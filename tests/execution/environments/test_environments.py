@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.environments import EnvironmentBuildError, EnvironmentStore, Index
-from airflow_peach.execution.uv_process import Finished, UvFailedError, run_under_guard
+from airflow_peach.execution.environments.store import EnvironmentBuildError, EnvironmentStore, Index
+from airflow_peach.execution.environments.uv_process import Finished, UvFailedError, run_under_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

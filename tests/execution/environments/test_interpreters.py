@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_peach.execution.interpreters import InterpreterError, inspect_interpreter
+from airflow_peach.execution.environments.interpreters import InterpreterError, inspect_interpreter
 
 
 def test_a_virtual_interpreter_stands_for_its_base(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_peach.execution.environments import EnvironmentBuildError, EnvironmentStore, Index
-from airflow_peach.execution.package_indexes import PackageIndexError, index_access
-from airflow_peach.execution.uv_process import Finished, run_under_guard
+from airflow_peach.execution.environments.package_indexes import PackageIndexError, index_access
+from airflow_peach.execution.environments.store import EnvironmentBuildError, EnvironmentStore, Index
+from airflow_peach.execution.environments.uv_process import Finished, run_under_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

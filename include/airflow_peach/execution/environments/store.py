@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_peach.execution import requirement_lock
-from airflow_peach.execution.environment_errors import EnvironmentBuildError, build_error
-from airflow_peach.execution.environment_folder import LOCK_COPY, Environment, EnvironmentFolder, discard
-from airflow_peach.execution.interpreters import Interpreter, InterpreterError, inspect_interpreter
-from airflow_peach.execution.package_indexes import Index, index_access
-from airflow_peach.execution.uv_process import (
+from airflow_peach.execution.environments import requirement_lock
+from airflow_peach.execution.environments.errors import EnvironmentBuildError, build_error
+from airflow_peach.execution.environments.folder import LOCK_COPY, Environment, EnvironmentFolder, discard
+from airflow_peach.execution.environments.interpreters import Interpreter, InterpreterError, inspect_interpreter
+from airflow_peach.execution.environments.package_indexes import Index, index_access
+from airflow_peach.execution.environments.uv_process import (
     Runner,
     Uv,
     UvFailedError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_peach.catalogue.model import Requirement
-    from airflow_peach.execution.requirement_lock import RequirementLock
+    from airflow_peach.execution.environments.requirement_lock import RequirementLock
 
 __all__ = ["Environment", "EnvironmentBuildError", "EnvironmentStore", "Index"]
 

@@ -9,8 +9,8 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-from airflow_peach.authoring.nodes import Flaw, Scalar
 from airflow_peach.authoring.problems import quoted
+from airflow_peach.authoring.yaml.nodes import Flaw, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable

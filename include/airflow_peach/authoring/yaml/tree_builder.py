@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from airflow_peach.authoring.mappings import mapping
-from airflow_peach.authoring.nodes import Flaw, Node, Scalar, Sequence
-from airflow_peach.authoring.scalars import position, unsupported
+from airflow_peach.authoring.yaml.mappings import mapping
+from airflow_peach.authoring.yaml.nodes import Flaw, Node, Scalar, Sequence
+from airflow_peach.authoring.yaml.scalars import position, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable

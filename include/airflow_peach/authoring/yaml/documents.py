@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import yaml
 from yaml.reader import Reader
 
-from airflow_peach.authoring.nodes import Mapping, Node, Scalar, Sequence
 from airflow_peach.authoring.problems import ProblemError
-from airflow_peach.authoring.scalars import scalar
-from airflow_peach.authoring.tree_builder import TreeBuilder
-from airflow_peach.authoring.yaml_errors import explain
+from airflow_peach.authoring.yaml.nodes import Mapping, Node, Scalar, Sequence
+from airflow_peach.authoring.yaml.scalars import scalar
+from airflow_peach.authoring.yaml.tree_builder import TreeBuilder
+from airflow_peach.authoring.yaml.yaml_errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_peach.authoring.platform_file import read_platform_file
-from airflow_peach.execution.environments import EnvironmentStore, Index
+from airflow_peach.authoring.platform.file import read_platform_file
+from airflow_peach.execution.environments.store import EnvironmentStore, Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable

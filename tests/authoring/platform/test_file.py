@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_peach.authoring.platform_file import (
+from airflow_peach.authoring.platform.file import (
     DirectorySourceSettings,
     GitSourceSettings,
     IndexAddress,
@@ -15,7 +15,7 @@ from airflow_peach.authoring.platform_file import (
     read_platform_file,
 )
 
-EXAMPLE = Path(__file__).parents[2] / "include" / "platform.example.yaml"
+EXAMPLE = Path(__file__).parents[3] / "include" / "platform.example.yaml"
 
 
 def read(folder: Path, text: str) -> Platform:

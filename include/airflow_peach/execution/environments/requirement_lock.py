@@ -21,8 +21,8 @@ from airflow_peach.errors import PeachError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_peach.execution.interpreters import Interpreter
-    from airflow_peach.execution.uv_process import Uv
+    from airflow_peach.execution.environments.interpreters import Interpreter
+    from airflow_peach.execution.environments.uv_process import Uv
 
 # What papermill needs inside the environment to run all cells of a notebook.
 KERNEL = Requirement("ipykernel<8,>=6.29", "full_notebook")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_peach.authoring.nodes import Flaw, Mapping, Node, Scalar, Sequence
 from airflow_peach.authoring.problems import quoted
+from airflow_peach.authoring.yaml.nodes import Flaw, Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_peach.authoring.quantities import duration_seconds, size_bytes
+from airflow_peach.authoring.platform.quantities import duration_seconds, size_bytes
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement as Pep508
 from packaging.utils import canonicalize_name
 
 from airflow_peach.errors import PeachError
-from airflow_peach.execution.package_indexes import hide_credentials
+from airflow_peach.execution.environments.package_indexes import hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from airflow_peach.authoring import rules
 from airflow_peach.authoring.models import RequirementText, StrictModel
+from airflow_peach.authoring.platform.quantities import duration_seconds, size_bytes
 from airflow_peach.authoring.problems import quoted
-from airflow_peach.authoring.quantities import duration_seconds, size_bytes
 
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _SIZE_REMEDY = "write it as in 8 GiB or 500 MB"

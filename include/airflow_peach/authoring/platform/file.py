@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_peach.authoring.documents import LIMIT_BYTES, DocumentError, Mapping, read_document
-from airflow_peach.authoring.platform_definitions import (
+from airflow_peach.authoring.platform.definitions import (
     DirectorySourceSettings,
     GitSourceSettings,
     IndexAddress,
@@ -13,7 +12,7 @@ from airflow_peach.authoring.platform_definitions import (
     PlatformOrganisation,
     SourceSettings,
 )
-from airflow_peach.authoring.platform_models import (
+from airflow_peach.authoring.platform.models import (
     IndexModel,
     OrganisationModel,
     PlatformModel,
@@ -21,6 +20,7 @@ from airflow_peach.authoring.platform_models import (
 )
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.authoring.validation import described, find
+from airflow_peach.authoring.yaml.documents import LIMIT_BYTES, DocumentError, Mapping, read_document
 from airflow_peach.errors import PeachError
 
 if TYPE_CHECKING:

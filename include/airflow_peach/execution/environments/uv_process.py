@@ -19,7 +19,7 @@ from airflow_peach.execution.guarded_command import GuardedCommand
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_peach.execution.package_indexes import IndexAccess
+    from airflow_peach.execution.environments.package_indexes import IndexAccess
 
 EXPLANATION_LIMIT_CHARACTERS = 6_000
 # Of the output of a failed uv: the error is at its end.

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_peach.authoring.documents import DocumentError, read_document
+from airflow_peach.authoring.yaml.documents import DocumentError, read_document
 
 if TYPE_CHECKING:
-    from airflow_peach.authoring.nodes import Node
+    from airflow_peach.authoring.yaml.nodes import Node
 
 
 def read(text: str | bytes) -> Node:

@@ -1,0 +1,1 @@
+"""The platform's file: what the operator writes."""

@@ -1,0 +1,1 @@
+"""Environments: each organisation's virtual environment, locked, built once, swapped in whole."""
