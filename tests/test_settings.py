@@ -47,10 +47,19 @@ def test_the_configuration_file_then_the_environment_then_the_caller(
     assert load_settings().sync_interval_seconds == 5.0
 
 
-def test_a_percent_sign_is_only_a_percent_sign(airflow_home: Path) -> None:
+def test_the_file_is_read_as_airflow_reads_it(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PEACH_DISK", "/srv/disk")
+    configure(airflow_home, "dag_id_prefix = 100%%\nhome = $PEACH_DISK/peach")
+
+    assert load_settings().dag_id_prefix == "100%"
+    assert load_settings().home == Path("/srv/disk/peach")
+
+
+def test_a_single_percent_sign_is_an_error_as_in_airflow(airflow_home: Path) -> None:
     configure(airflow_home, "dag_id_prefix = %(x)s")
 
-    assert load_settings().dag_id_prefix == "%(x)s"
+    with pytest.raises(SettingError, match=r"\[peach\] dag_id_prefix: .* write '%' as '%%'"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

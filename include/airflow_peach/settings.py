@@ -133,14 +133,17 @@ def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
     loaded = getattr(sys.modules.get("airflow.configuration"), "conf", None)
     if loaded is not None:
         return lambda option: loaded.get(SECTION, option, fallback=None)
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    # As Airflow reads it: '%%' is '%', and environment variables are expanded.
+    parser = configparser.ConfigParser(strict=False)
     parser.read(_airflow_home() / "airflow.cfg", encoding="utf-8")
 
     def read(option: str) -> str | None:
         from_environment = os.environ.get(f"AIRFLOW__{SECTION.upper()}__{option.upper()}")
-        if from_environment is not None:
-            return from_environment
-        return parser.get(SECTION, option, fallback=None)
+        try:
+            configured = parser.get(SECTION, option, fallback=None) if from_environment is None else from_environment
+        except configparser.InterpolationError as error:
+            raise SettingError(f"[{SECTION}] {option}: {error.message}; write '%' as '%%'") from None
+        return None if configured is None else os.path.expandvars(configured)
 
     return read
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from airflow_peach.authoring.platform_file import DirectorySourceSettings, read_platform_file
+from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
 
 from .compose_engine import Composition, postgres_programs
 from .compose_file import MissingVariableError, interpolate, interpolated, read_services

@@ -15,7 +15,7 @@ import pytest
 from tests.team import Team, make_team, notebook, synced
 
 from airflow_peach.catalogue.sync import sync
-from airflow_peach.execution.environments.platform_environments import environment_store
+from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
 from airflow_peach.execution.environments.store import EnvironmentBuildError
 from airflow_peach.execution.task_run import (
     LABEL_CHARACTERS,
@@ -99,7 +99,7 @@ class World:
         ran.outcome = run_task(
             TaskRun(organisation, organisation.tasks[0], "debr", label, limit_seconds, args or {}),
             self.settings,
-            environment_store(self.settings),
+            PlatformEnvironments(self.settings),
             emit=emit,
             keep=lambda record: ran.records.append(dict(record)),
         )
@@ -279,7 +279,7 @@ def test_the_time_limit_is_of_the_whole(world: World) -> None:
     world.team.commit({"job.py": "import time\ndef task(word):\n    time.sleep(600)\n"})
     organisation = world.organisation()
     # The environment is made first: how long that takes is another test's.
-    environment_store(world.settings).ensure("debr", (), with_kernel=False, emit=print, time_limit_seconds=60)
+    PlatformEnvironments(world.settings).ensure("debr", (), with_kernel=False, emit=print, time_limit_seconds=60)
     begin = time.monotonic()
     ran = world.run(organisation, limit_seconds=4)
     took = time.monotonic() - begin
@@ -292,7 +292,7 @@ def test_the_time_limit_is_of_the_whole(world: World) -> None:
 def test_a_limit_that_the_preparation_used_up_runs_nothing_for_long(world: World) -> None:
     world.team.commit({"job.py": "import time\ndef task(word):\n    time.sleep(600)\n"})
     organisation = world.organisation()
-    environment_store(world.settings).ensure("debr", (), with_kernel=False, emit=print, time_limit_seconds=60)
+    PlatformEnvironments(world.settings).ensure("debr", (), with_kernel=False, emit=print, time_limit_seconds=60)
     ran = world.run(organisation, limit_seconds=0.001)
     assert ran.reason == "timed out after 0.001 s"
 
@@ -334,7 +334,7 @@ def test_variables_reach_the_task_and_not_the_log(world: World) -> None:
     outcome = run_task(
         TaskRun(organisation, organisation.tasks[0], "debr", "x", 60, variables={"TOKEN": "sesame-123"}),
         world.settings,
-        environment_store(world.settings),
+        PlatformEnvironments(world.settings),
         emit=log.append,
         keep=lambda _: None,
     )
@@ -362,7 +362,7 @@ class TestEnvironments:
         return world
 
     def ensure(self, world: World, organisation: Organisation) -> None:
-        environment_store(world.settings).ensure(
+        PlatformEnvironments(world.settings).ensure(
             "debr", organisation.requirements, with_kernel=False, emit=print, time_limit_seconds=60
         )
 

@@ -63,7 +63,13 @@ class AirflowHome:
             write_text(self.password_file, json.dumps({USER: secrets.token_urlsafe(12)}))
         config = _configuration(self, self._secrets(), platform_file, loop_min_interval_seconds)
         parser = configparser.RawConfigParser()
-        parser.read_dict(config)
+        # Airflow reads the file with interpolation: a '%' is written twice.
+        parser.read_dict(
+            {
+                section: {option: value.replace("%", "%%") for option, value in options.items()}
+                for section, options in config.items()
+            }
+        )
         text = io.StringIO()
         parser.write(text)
         write_text(self.path / "airflow.cfg", text.getvalue())

@@ -37,7 +37,7 @@ class Reporter:
 
     def execution(self, ended: Execution) -> None:
         """Report one execution and write its text log."""
-        name = parse_task_id(ended.dag_id, ended.task_id)
+        name = parse_task_id(ended.dag_id, ended.task_id)  # the demo sets no prefix: a DAG's id is its loop
         report = {
             "codops": name.codops,
             "task": name.task,
@@ -55,6 +55,10 @@ class Reporter:
             self._line(json.dumps(report))
         else:
             self._line(_for_people(report, ended))
+
+    def problem(self, problem: str) -> None:
+        """Tell a person a problem of a repository; a program is told executions only."""
+        self.say(f"{click.style('PROBLEM', fg='yellow')}  {problem}")
 
     def say(self, text: str) -> None:
         """Tell a person something; a program is told nothing."""

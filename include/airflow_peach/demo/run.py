@@ -20,6 +20,7 @@ from airflow_peach.catalogue.sync import sync
 from airflow_peach.demo.airflow_home import USER, AirflowHome
 from airflow_peach.demo.airflow_processes import AirflowProcesses
 from airflow_peach.demo.example_repositories import make_repositories
+from airflow_peach.demo.problems import Problems
 from airflow_peach.demo.report import Reporter
 from airflow_peach.errors import PeachError
 from airflow_peach.resources import examples
@@ -28,7 +29,6 @@ from airflow_peach.storage import LockedError, locked, write_text
 
 if TYPE_CHECKING:
     from airflow_peach.demo.follower import Follower
-    from airflow_peach.settings import Settings
 
 LOOP_MIN_INTERVAL_SECONDS = 5.0
 POLL_SECONDS = 0.5
@@ -61,8 +61,13 @@ def run_demo(options: DemoOptions, output: TextIO) -> int:
     """Run the demo; return its exit code. SIGTERM and Ctrl-C end every process it started.
 
     Raises:
-        DemoError: it cannot start: the port is taken, another demo has this home.
+        DemoError: it cannot start: the port is taken, another demo has this home, or it cannot be written.
     """
+    if unusable := sorted(set("?#\n") & set(str(options.home))):
+        # SQLite's address is a URL, in which these end the path.
+        raise DemoError(
+            f"{options.home}: a home must not have {' or '.join(map(repr, unusable))} in it; choose another"
+        )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -71,6 +76,9 @@ def run_demo(options: DemoOptions, output: TextIO) -> int:
             return _run(options, output, stop)
     except LockedError as error:
         raise DemoError(f"a demo runs in {options.home} already; end it, or choose another --home") from error
+    except OSError as error:
+        where = error.filename or options.home
+        raise DemoError(f"{where}: {error.strerror}; choose another --home") from error
 
 
 def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
@@ -93,7 +101,9 @@ def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
     reporter.say("Starting Airflow; this takes half a minute ...")
     with AirflowProcesses(airflow, options.home / "logs") as processes:
         processes.migrate_database(stop)
-        _first_sync(settings, reporter)
+        problems = Problems(settings.home, reporter)
+        sync(settings)
+        problems.report()
         began = dt.datetime.now(dt.timezone.utc)
         if not processes.start(stop):
             return 0
@@ -101,7 +111,14 @@ def _run(options: DemoOptions, output: TextIO, stop: threading.Event) -> int:
         # Airflow is imported only now: it reads the configuration that was just written.
         from airflow_peach.demo.follower import Follower  # noqa: PLC0415
 
-        return _follow(options, Follower(settings, began), processes, reporter, stop)
+        return _follow(
+            options,
+            follower=Follower(settings, began),
+            processes=processes,
+            problems=problems,
+            reporter=reporter,
+            stop=stop,
+        )
 
 
 def _quoted(path: Path) -> str:
@@ -117,12 +134,6 @@ def _require_free_port(port: int) -> None:
             raise DemoError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
 
 
-def _first_sync(settings: Settings, reporter: Reporter) -> None:
-    report = sync(settings)
-    for problem in report.problems:
-        reporter.say(f"PROBLEM {problem}")
-
-
 def _greet(reporter: Reporter, airflow: AirflowHome) -> None:
     reporter.say(f"Airflow       {airflow.url}   user {USER}, password {airflow.password()}")
     program = Path(sys.executable).with_name("airflow")
@@ -132,8 +143,10 @@ def _greet(reporter: Reporter, airflow: AirflowHome) -> None:
 
 def _follow(
     options: DemoOptions,
+    *,
     follower: Follower,
     processes: AirflowProcesses,
+    problems: Problems,
     reporter: Reporter,
     stop: threading.Event,
 ) -> int:
@@ -141,6 +154,7 @@ def _follow(
         if ended := processes.ended():
             click.echo(f"Airflow's {ended} ended; starting it again. Its log is {processes.log(ended)}", err=True)
             processes.restart(ended)
+        problems.report()
         _report(follower, reporter)
         if options.loops is not None and follower.every_loop_ran(options.loops):
             time.sleep(follower.SETTLE_SECONDS)

@@ -21,7 +21,8 @@ from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, L
 
 if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
-    from airflow_peach.execution.environments.store import Environment, EnvironmentStore
+    from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
+    from airflow_peach.execution.environments.store import Environment
     from airflow_peach.settings import Settings
 
 
@@ -69,7 +70,7 @@ class Outcome:
 def run_task(
     run: TaskRun,
     settings: Settings,
-    environments: EnvironmentStore,
+    environments: PlatformEnvironments,
     *,
     emit: Emit,
     keep: Callable[[Record], None],
@@ -105,7 +106,7 @@ def run_task(
 def _run(
     run: TaskRun,
     settings: Settings,
-    environments: EnvironmentStore,
+    environments: PlatformEnvironments,
     *,
     folder: Path,
     began: float,
@@ -139,7 +140,7 @@ def _left(run: TaskRun, began: float) -> float:
     return max(run.time_limit_seconds - (time.monotonic() - began), 1.0)
 
 
-def _environment(run: TaskRun, environments: EnvironmentStore, limit: float, emit: Emit) -> Environment:
+def _environment(run: TaskRun, environments: PlatformEnvironments, limit: float, emit: Emit) -> Environment:
     codops = run.organisation.codops
     current = environments.current(codops)
     failure = environments.last_failure(codops)

@@ -134,14 +134,14 @@ class EnvironmentOperator(PeachOperator):
 
     def execute(self, context: Context) -> None:
         """Make the environment ready. Raises ``TaskFailedExit`` with uv's explanation when it cannot."""
-        from airflow_peach.execution.environments.platform_environments import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.execution.environments.platform_environments import PlatformEnvironments  # noqa: PLC0415 - not at parse
 
         began = time.monotonic()
         record: dict[str, Any] = {}
         try:
             settings, _ = self._settings_and_request(context)
             with self._guard_holds_the_limit(settings):
-                environment = environment_store(settings, credentials=index_credentials).ensure(
+                environment = PlatformEnvironments(settings, credentials=index_credentials).ensure(
                     self.organisation.codops,
                     self.organisation.requirements,
                     with_kernel=needs_kernel(self.organisation),
@@ -187,7 +187,7 @@ class NotebookOperator(PeachOperator):
         return outcome.value
 
     def _run(self, context: Context, settings: Settings, request: RunRequest) -> Outcome:
-        from airflow_peach.execution.environments.platform_environments import environment_store  # noqa: PLC0415 - not at parse
+        from airflow_peach.execution.environments.platform_environments import PlatformEnvironments  # noqa: PLC0415 - not at parse
         from airflow_peach.loops.organisation_variables import organisation_variables  # noqa: PLC0415 - the same
 
         ti = context["ti"]
@@ -202,7 +202,7 @@ class NotebookOperator(PeachOperator):
                 variables=organisation_variables(self.organisation.codops),
             ),
             settings,
-            environment_store(settings, credentials=index_credentials),
+            PlatformEnvironments(settings, credentials=index_credentials),
             emit=self._emit,
             keep=lambda record: self._keep(context, record),
         )

@@ -50,10 +50,17 @@ def _read(name: str, text: str) -> dict[str, str]:
         content: Any = json.loads(text)
     except ValueError:
         content = None
-    if not isinstance(content, dict) or not all(isinstance(value, (str, int, float)) for value in content.values()):
+    if not isinstance(content, dict) or not all(_is_variable(*item) for item in content.items()):
         # The text may hold secrets: it is not shown.
         raise OrganisationVariablesError(
             f"Airflow variable or connection {name}: expected a JSON object of environment variables, "
             'as in {"REDIS_URL": "redis://…"}; the platform\'s operator has to mend it'
         )
     return {str(key): str(value) for key, value in content.items()}
+
+
+def _is_variable(name: str, value: object) -> bool:
+    # What a process can be started with: see execve(2).
+    return (
+        bool(name) and not {"=", "\0"} & set(name) and isinstance(value, (str, int, float)) and "\0" not in str(value)
+    )
