@@ -148,11 +148,14 @@ def test_arguments_are_data_and_survive_serialisation_whatever_they_hold() -> No
     assert operator.peach_task.args["t"] == "{{ 7*7 }}"
 
 
-def test_one_loop_that_cannot_be_built_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_loop_that_cannot_be_built_hides_no_other_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     twice = Organisation("debr", (task("a"), task("a")))
     built = dags(twice, SESR)
-    assert set(built) == {"sesr", "metadata"}
+    assert set(built) == {"debr", "sesr", "metadata"}
+    assert (built["debr"].tasks, built["debr"].schedule) == ([], None)
+    assert "The loop debr cannot be built" in str(built["debr"].doc_md)
     assert "the DAG of loop debr cannot be built" in caplog.text
+    assert len(built["sesr"].tasks) == 2
 
 
 def test_only_the_dag_that_is_asked_for_is_built() -> None:

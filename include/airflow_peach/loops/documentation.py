@@ -32,6 +32,14 @@ def describe_loop(loop: str, members: Sequence[Organisation]) -> str:
     return "\n".join(lines)
 
 
+def describe_unbuildable_loop(loop: str, error: Exception) -> str:
+    """Return the ``doc_md`` of a loop whose DAG cannot be built: that, why, and what to do."""
+    return (
+        f"### The loop {loop} cannot be built\n\nNo task of it runs. This is a bug of airflow-peach; please report it "
+        f"with the DAG processor's log, which has the whole story:\n\n{_text(f'{type(error).__name__}: {error}')}\n"
+    )
+
+
 def _table(tasks: Sequence[Task]) -> list[str]:
     rows = ["| task | notebook | entry function | repository |", "| --- | --- | --- | --- |"]
     for task in tasks:

@@ -15,7 +15,7 @@ from airflow.sdk import DAG, TaskGroup, get_parsing_context
 from airflow_peach.authoring.definitions import METADATA_LOOP
 from airflow_peach.catalogue.store import current_snapshot, read_organisations, snapshot_path
 from airflow_peach.loops import identifiers
-from airflow_peach.loops.documentation import describe_loop
+from airflow_peach.loops.documentation import describe_loop, describe_unbuildable_loop
 from airflow_peach.loops.operators import EnvironmentOperator, NotebookOperator, PeachOperator
 from airflow_peach.settings import Settings, load_settings
 
@@ -57,18 +57,21 @@ def dags_beside(file: str) -> dict[str, DAG]:
 def build_dags(
     organisations: Mapping[str, Organisation], settings: Settings, *, loop: str | None = None
 ) -> dict[str, DAG]:
-    """Build the DAGs of all loops, or of the one named ``loop``; those that fail are logged, not raised."""
+    """Build the DAGs of all loops, or of the one named ``loop``.
+
+    One that cannot be built is logged, and stands there without a task or a schedule, saying so in its docs.
+    """
     dags: dict[str, DAG] = {}
     for name, members in _loops(organisations):
         if loop is not None and name != loop:
             continue
         try:
             dag = _build_loop(name, members, settings)
-        except Exception:
+        except Exception as error:
             # One organisation's data must not hide the others' DAGs; what is raised here is a bug of ours.
             log.exception("the DAG of loop %s cannot be built; the other loops are not affected", name)
-        else:
-            dags[dag.dag_id] = dag
+            dag = _unbuildable_loop(name, members, settings, error)
+        dags[dag.dag_id] = dag
     return dags
 
 
@@ -84,9 +87,26 @@ def _loops(organisations: Mapping[str, Organisation]) -> Iterator[tuple[str, lis
 
 def _build_loop(loop: str, members: Sequence[Organisation], settings: Settings) -> DAG:
     alive = any(organisation.tasks for organisation in members)
-    dag = DAG(
+    dag = _dag(loop, members, settings, schedule=_schedule(settings) if alive else None)
+    dag.doc_md = describe_loop(loop, members)
+    with dag:
+        if loop == METADATA_LOOP:
+            _chain(_metadata_tasks(members, settings))
+        else:
+            _chain(_own_tasks(members[0], settings))
+    return dag
+
+
+def _unbuildable_loop(loop: str, members: Sequence[Organisation], settings: Settings, error: Exception) -> DAG:
+    dag = _dag(loop, members, settings, schedule=None)
+    dag.doc_md = describe_unbuildable_loop(loop, error)
+    return dag
+
+
+def _dag(loop: str, members: Sequence[Organisation], settings: Settings, *, schedule: Any) -> DAG:  # noqa: ANN401
+    return DAG(
         dag_id=identifiers.dag_id(settings.dag_id_prefix, loop),
-        schedule=_schedule(settings) if alive else None,
+        schedule=schedule,
         start_date=START,
         catchup=False,
         max_active_runs=1,
@@ -94,14 +114,7 @@ def _build_loop(loop: str, members: Sequence[Organisation], settings: Settings) 
         is_paused_upon_creation=False,
         render_template_as_native_obj=False,
         tags=[identifiers.TAG, *(identifiers.codops_tag(organisation.codops) for organisation in members)],
-        doc_md=describe_loop(loop, members),
     )
-    with dag:
-        if loop == METADATA_LOOP:
-            _chain(_metadata_tasks(members, settings))
-        else:
-            _chain(_own_tasks(members[0], settings))
-    return dag
 
 
 def _schedule(settings: Settings) -> Any:  # noqa: ANN401 - what DAG(schedule=) takes
