@@ -5,6 +5,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 BIN := .venv/bin
+# Two at a time: the tests of a real Airflow wait more than they compute.
+JOBS ?= 2
 INSTALLED := .venv/.installed
 
 install: $(INSTALLED)
@@ -22,7 +24,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: $(INSTALLED) lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --all-extras --no-emit-index-url --no-header \
