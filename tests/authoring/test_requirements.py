@@ -87,7 +87,7 @@ def test_what_is_no_requirement_says_what_to_write(text: str, message: str) -> N
         ("numpy 1.2", "did you mean 'numpy==1.2'?"),
         ("git+https://git.example.org/lib", "write name @ git+https://git.example.org/lib"),
         ("numpy==1.2 # fast", "put the comment outside the quotes"),
-        ("numpy==1.2\n--index-url x", "write it as in orjson==3.3.1 or pyarrow>=10,<12"),
+        ("numpy==1.2\n--index-url x", "write it out, on one line, without it"),
         ("numpy==one", "write it as in orjson==3.3.1 or pyarrow>=10,<12"),
     ],
 )
@@ -96,6 +96,24 @@ def test_common_slips_get_a_remedy(text: str, remedy: str) -> None:
         normalise_requirement(text)
     assert caught.value.remedy == remedy
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\0"])
+def test_an_address_brings_no_second_line_with_it(line_break: str) -> None:
+    with pytest.raises(RequirementError, match=r"holds a line break .*; write it out, on one line") as caught:
+        normalise_requirement(f"lib @ http://host/l.whl{line_break}-r=/etc/passwd")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("address", ["http://host/${UV_INDEX_PLATFORM0_PASSWORD}/l.whl", "git+https://$TOKEN@host/lib"])
+def test_a_requirement_names_no_variable_of_the_platform(address: str) -> None:
+    with pytest.raises(RequirementError, match=r"holds a '\$', which stands for a variable of the platform"):
+        normalise_requirement(f"lib @ {address}")
+
+
+def test_a_requirement_takes_no_next_line_away() -> None:
+    with pytest.raises(RequirementError, match="holds a backslash"):
+        normalise_requirement("lib @ http://host/l.whl\\")
 
 
 def test_a_requirement_is_not_a_novel() -> None:

@@ -25,13 +25,16 @@ def normalise_requirement(text: str) -> str:
     """Return the requirement as ``packaging`` writes it; direct references are fine.
 
     Raises:
-        RequirementError: an option of pip, a path, or not PEP 508; the remedy says what to write.
+        RequirementError: an option of pip, a path, more than one line, with ``$`` or a backslash in it, or not
+            PEP 508; the remedy says what to write.
     """
     text = text.strip()
     if not text:
         raise RequirementError("an empty requirement", "name a package, such as orjson==3.3.1")
     if len(text) > LIMIT_CHARACTERS:
         raise RequirementError(f"a requirement of {len(text)} characters is too long")
+    if fault := unsafe_in_a_file(text):
+        raise RequirementError(f"{quoted(text)} {fault}", "write it out, on one line, without it")
     if text.startswith("-"):
         raise RequirementError(f"{quoted(text)} is an option of pip, not a requirement", _instead(text))
     if text.startswith(("/", "./", "../", "~", ".\\")) or text == ".":
@@ -48,6 +51,20 @@ def normalise_requirement(text: str) -> str:
     if requirement.url is not None:
         _check_address(text, requirement.url)
     return str(requirement)
+
+
+def unsafe_in_a_file(text: str) -> str:
+    """Return why a line of a requirements file must not hold ``text``, or an empty string.
+
+    There, an installer replaces ``${VARIABLE}`` by a variable of its own, and those hold the indexes' passwords;
+    a new line begins another requirement, or an option; a backslash at the end takes the next line away. PEP 508
+    itself allows all three in an address.
+    """
+    if not text.isprintable():
+        return "holds a line break or another character that cannot be printed"
+    if "$" in text:
+        return "holds a '$', which stands for a variable of the platform"
+    return "holds a backslash" if "\\" in text else ""
 
 
 def is_direct_reference(text: str) -> bool:

@@ -9,8 +9,10 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
+from tests.execution.environments.conftest import write_wheel
 
 from airflow_peach.execution.environments.package_indexes import PackageIndexError, index_access
 from airflow_peach.execution.environments.store import EnvironmentBuildError, EnvironmentStore, Index
@@ -97,6 +99,51 @@ def test_credentials_reach_the_index_and_no_command_line(platform: Platform, tmp
     everything = [*platform.said, str(caught.value), *(word for argv in ran for word in argv)]
     assert len(ran) > 3
     assert [text for text in everything if "s3cret" in text] == []
+
+
+def answering(wheels: Path, asked: list[str]) -> type[Quiet]:
+    """An author's own server: it gives the wheel of the last part of any path, and remembers the paths."""
+
+    class Author(Quiet):
+        def do_GET(self) -> None:
+            self.path = self.path.rpartition("/")[2]
+            super().do_GET()
+
+        def translate_path(self, path: str) -> str:
+            asked.append(unquote(self.requestline))
+            return str(wheels / path.rpartition("/")[2])
+
+    return Author
+
+
+VARIABLE = "${UV_INDEX_PLATFORM0_PASSWORD}"
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "lib @ AUTHOR/VARIABLE/lib-1.0-py3-none-any.whl",
+        "lib @ AUTHOR/lib-1.0-py3-none-any.whl\n-r=AUTHOR/more",
+        "trap @ AUTHOR/trap-1.0-py3-none-any.whl",
+    ],
+    ids=["variable", "line break", "variable in metadata"],
+)
+def test_no_requirement_sends_the_password_of_an_index_or_more_lines(
+    platform: Platform, tmp_path: Path, requirement: str
+) -> None:
+    asked: list[str] = []
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    write_wheel(theirs, "lib", "1.0")
+    root = simple_index(platform, tmp_path / "served")
+    with served(root, WithPassword) as address, served(theirs, answering(theirs, asked)) as author:
+        write_wheel(theirs, "trap", "1.0", requires=(f"lib @ {author}/{VARIABLE}/lib-1.0-py3-none-any.whl",))
+        index = Index("platform", f"{address}/simple", "simple", "reader", PASSWORD)
+        wanted = requirement.replace("AUTHOR", author).replace("VARIABLE", VARIABLE)
+        with pytest.raises(EnvironmentBuildError, match=r"holds a ('\$'|line break)"):
+            platform.ensure(wanted, "tool-box", store=platform.store(indexes=(index,)))
+
+    assert [path for path in asked if PASSWORD in path or "more" in path] == []
 
 
 def test_only_the_indexes_of_the_platform_are_asked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement as Pep508
 
 from airflow_peach import storage
-from airflow_peach.authoring.requirements import is_direct_reference
+from airflow_peach.authoring.requirements import is_direct_reference, unsafe_in_a_file
 from airflow_peach.catalogue.model import Requirement
 from airflow_peach.errors import PeachError
 
@@ -113,13 +113,15 @@ def resolve(
     No requirements: no uv, no network.
 
     Raises:
-        RequirementRefusedError: a direct reference where the platform forbids them, or one to a local file.
+        RequirementRefusedError: a direct reference where the platform forbids them, or one to a local file, or a
+            text that would be more to uv than a requirement.
         UvFailedError: they cannot be resolved; the message is uv's.
         UvTimeoutError: not before ``deadline``.
     """
     resolved_at = dt.datetime.now(tz=dt.timezone.utc)
     if not requirements:
         return RequirementLock("", resolved_at)
+    _refuse_unsafe(requirements)
     if not direct_references:
         _refuse_direct_references(requirements)
     with tempfile.TemporaryDirectory(prefix="peach-lock-") as folder:
@@ -134,6 +136,13 @@ def resolve(
         lock = RequirementLock(answered.read_text(encoding="utf-8"), resolved_at)
     _check_references(lock, direct_references=direct_references)
     return lock
+
+
+def _refuse_unsafe(requirements: Sequence[Requirement]) -> None:
+    """Look at each text again, whoever was to look before: uv does what the lines of the file say."""
+    for requirement in requirements:
+        if fault := unsafe_in_a_file(requirement.text):
+            raise RequirementRefusedError(f"{requirement.text!r}: {fault}")
 
 
 def _refuse_direct_references(requirements: Sequence[Requirement]) -> None:
@@ -151,6 +160,8 @@ def _check_references(lock: RequirementLock, *, direct_references: bool) -> None
     """
     for entry in lock.entries:
         name = entry.split(";")[0].split("\\")[0].strip()
+        if "$" in entry:  # a package's own metadata may say so, and `uv pip sync` reads this file
+            raise RequirementRefusedError(f"{name}: {unsafe_in_a_file('$')}")
         if _LOCAL_REFERENCE.search(entry):
             raise RequirementRefusedError(f"{name}: refers to a file of the machine that builds")
         if " @ " in name and not direct_references:
