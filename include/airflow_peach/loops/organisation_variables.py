@@ -61,6 +61,5 @@ def _read(name: str, text: str) -> dict[str, str]:
 
 def _is_variable(name: str, value: object) -> bool:
     # What a process can be started with: see execve(2).
-    return (
-        bool(name) and not {"=", "\0"} & set(name) and isinstance(value, (str, int, float)) and "\0" not in str(value)
-    )
+    startable = bool(name) and "=" not in name and "\0" not in f"{name}{value}"
+    return startable and isinstance(value, (str, int, float))
