@@ -135,7 +135,7 @@ def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
         return lambda option: loaded.get(SECTION, option, fallback=None)
     # As Airflow reads it: '%%' is '%', and environment variables are expanded.
     parser = configparser.ConfigParser(strict=False)
-    parser.read(_airflow_home() / "airflow.cfg", encoding="utf-8")
+    parser.read(airflow_home() / "airflow.cfg", encoding="utf-8")
 
     def read(option: str) -> str | None:
         from_environment = os.environ.get(f"AIRFLOW__{SECTION.upper()}__{option.upper()}")
@@ -148,7 +148,8 @@ def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
     return read
 
 
-def _airflow_home() -> Path:
+def airflow_home() -> Path:
+    """Return Airflow's directory: its configuration, and often its database and logs."""
     return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 
 
@@ -160,7 +161,7 @@ def _convert(declared: dataclasses.Field[Any], option: str, text: str) -> Any:  
     if kind.startswith("Path"):
         if not text and "None" in kind:
             return None
-        return Path(text.replace("{AIRFLOW_HOME}", str(_airflow_home()))).expanduser().absolute()
+        return Path(text.replace("{AIRFLOW_HOME}", str(airflow_home()))).expanduser().absolute()
     if kind == "str":
         return text
     try:

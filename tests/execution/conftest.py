@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +21,7 @@ from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, L
 from airflow_peach.execution.sandbox import bubblewrap_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 needs_bubblewrap = pytest.mark.skipif(bool(bubblewrap_failure()), reason=bubblewrap_failure() or "works")
 both_levels = pytest.mark.parametrize(
@@ -111,6 +113,19 @@ def run_task(tmp_path: Path, bare_environment: Path) -> RunTask:
         return result, lines
 
     return run
+
+
+@pytest.fixture
+def below_a_system_directory() -> Iterator[Path]:
+    """A directory as ``AIRFLOW_HOME`` is in some images, with the configuration and two organisations in it."""
+    try:
+        home = Path(tempfile.mkdtemp(prefix="peach-test-", dir="/usr/local"))
+    except OSError:
+        pytest.skip("/usr/local cannot be written here")
+    (home / "airflow.cfg").write_text("fernet_key = sesame")
+    (home / "peach" / "environments" / "sesr").mkdir(parents=True)
+    yield home
+    shutil.rmtree(home)
 
 
 def notebook_json(sources: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -269,6 +270,67 @@ def test_a_link_in_somebodys_home_does_not_open_the_home(tmp_path: Path) -> None
     link.symlink_to(sys.executable)
     assert interpreter_mounts(link)[link] == ["--symlink", sys.executable, str(link)]
     assert home not in interpreter_mounts(link)
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("kind", ["cell", "notebook"])
+def test_a_home_below_a_system_directory_is_hidden(
+    run_task: RunTask,
+    below_a_system_directory: Path,
+    bare_environment: Path,
+    kernel_environment: Path,
+    kind: str,
+) -> None:
+    home = below_a_system_directory
+    environment = home / "peach" / "environments" / "debr"
+    shutil.copytree(kernel_environment if kind == "notebook" else bare_environment, environment, symlinks=True)
+    seen = see(
+        run_task,
+        f"[sorted(os.listdir({str(home)!r})), os.listdir({str(home / 'peach' / 'environments')!r}), "
+        f"os.access({str(home)!r}, os.W_OK), __import__('sys').prefix]",
+        environment=environment,
+        full_notebook=kind == "notebook",
+        hidden=(home, home / "peach"),
+    )
+    assert seen == [["peach"], ["debr"], False, str(environment)]
+
+
+@needs_bubblewrap
+def test_an_environment_that_is_the_home_itself_does_not_open_it(tmp_path: Path) -> None:
+    """``python -m venv ~/airflow``, and ``AIRFLOW_HOME`` left as it is by default."""
+    home = tmp_path / "airflow"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    (home / "airflow.cfg").write_text("fernet_key = sesame")
+    content = sandbox.Content(
+        argv=(str(home / "bin" / "python"), "-c", f"import os; print(sorted(os.listdir({str(home)!r})))"),
+        cwd=Path("/"),
+        specification=b"",
+        interpreters=(home / "bin" / "python",),
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    argv = sandbox.wrap(content, writable=(scratch,), hidden=(home,), temporary=scratch, accounts=scratch / "accounts")
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True, env={})
+    assert ended.stderr == ""
+    assert "'bin'" in ended.stdout
+    assert "airflow.cfg" not in ended.stdout
+
+
+@needs_bubblewrap
+@pytest.mark.skipif(not Path("/bin/python3").exists(), reason="the system has no Python")
+def test_the_systems_interpreter_does_not_open_the_system(run_task: RunTask, tmp_path: Path) -> None:
+    assert Path("/") not in interpreter_mounts(Path("/bin/python3"))
+    environment = tmp_path / "environment"
+    subprocess.run(["/bin/python3", "-m", "venv", "--without-pip", "--symlinks", str(environment)], check=True)
+    (environment / "bin" / "python").unlink()
+    (environment / "bin" / "python").symlink_to("/bin/python3")
+    (tmp_path / "secret").touch()
+    seen = see(
+        run_task,
+        f"[os.path.exists(p) for p in ('/etc/shadow', '/var/lib', '/home', {str(tmp_path / 'secret')!r})]",
+        environment=environment,
+    )
+    assert seen == [False] * 4
 
 
 def test_levels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from airflow_peach.execution.task_run import (
 )
 from airflow_peach.settings import Settings, load_settings
 
-from .conftest import marked_processes, wait_until
+from .conftest import marked_processes, needs_bubblewrap, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -340,6 +340,18 @@ def test_variables_reach_the_task_and_not_the_log(world: World) -> None:
     )
     assert outcome.status == "success"
     assert log[-1] == "it is ***"
+
+
+@needs_bubblewrap
+def test_airflows_home_is_hidden_wherever_it_is(
+    world: World, below_a_system_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(below_a_system_directory))
+    world.team.commit(
+        {"job.py": f"import os\ndef task(word):\n    return os.listdir({str(below_a_system_directory)!r})\n"}
+    )
+    ran = world.run()
+    assert (ran.status, ran.value) == ("success", [])
 
 
 def test_a_submodule_that_is_left_out_is_said(world: World) -> None:

@@ -111,6 +111,7 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
         argv = wrap(
             dataclasses.replace(content, readable=(*content.readable, *certificate_paths())),
             writable=(request.checkout, request.scratch),
+            hidden=request.hidden,
             temporary=temporary_directory(request.scratch),
             accounts=request.scratch / "accounts",
         )

@@ -49,6 +49,7 @@ class ExecutionRequest:
         limits: see ``Limits``.
         isolation: ``auto``, ``bubblewrap`` or ``none`` (the setting).
         variables: environment variables of the organisation (its secrets among them).
+        hidden: directories of the platform, of which the execution sees nothing but what is its own.
         artefact: where the executed notebook of ``full_notebook`` is kept, None for nowhere.
         lock: lock file that the guard holds while anything of the execution is alive: one execution at a time.
     """
@@ -66,6 +67,7 @@ class ExecutionRequest:
     args: Mapping[str, Any] = field(default_factory=dict)
     isolation: str = "auto"
     variables: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[Path, ...] = ()
     artefact: Path | None = None
     lock: Path | None = None
 

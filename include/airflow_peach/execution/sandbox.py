@@ -104,12 +104,15 @@ def bubblewrap_failure() -> str:
     return ""
 
 
-def wrap(content: Content, *, writable: Iterable[Path], temporary: Path, accounts: Path) -> tuple[str, ...]:
+def wrap(
+    content: Content, *, writable: Iterable[Path], hidden: Iterable[Path] = (), temporary: Path, accounts: Path
+) -> tuple[str, ...]:
     """Return the command line that runs ``content`` in a sandbox. ``isolation_level`` says whether it works.
 
     Args:
         content: what runs inside, and what it reads.
         writable: directories that it may change.
+        hidden: directories of the platform: empty inside, but for what is named above, whatever they lie below.
         temporary: directory that it sees as ``/tmp``.
         accounts: directory in which ``passwd`` and ``group`` are written for it: its own account, nobody else.
 
@@ -120,12 +123,16 @@ def wrap(content: Content, *, writable: Iterable[Path], temporary: Path, account
     if program is None:
         raise IsolationError("bubblewrap is not installed")
     _write_accounts(accounts)
+    # By their real names: a link to one leads to nothing else.
+    roots = tuple(root for root in (path.resolve() for path in hidden) if root.is_dir())
     mounts: dict[Path, list[str]] = {}
     for interpreter in content.interpreters:
-        mounts.update(interpreter_mounts(interpreter))
+        mounts.update(interpreter_mounts(interpreter, roots))
     for path in content.readable:
-        if not _below_usr(path):
+        if not _is_system(path, roots):
             mounts[path] = ["--ro-bind-try", str(path), str(path)]
+    for path in roots:
+        mounts[path] = ["--tmpfs", str(path)]
     for path in writable:
         mounts[path] = ["--bind", str(path), str(path)]
     # A mount hides what was mounted below it before: shallow ones first.
@@ -141,35 +148,44 @@ def wrap(content: Content, *, writable: Iterable[Path], temporary: Path, account
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108 - the sandbox's own
         *(argument for path in ordered for argument in mounts[path]),
         # What is left is the memory that holds the mount points.
-        *("--remount-ro", "/"),
+        *(argument for path in (Path("/"), *roots) for argument in ("--remount-ro", str(path))),
         *("--chdir", str(content.cwd)),
         "--",
         *content.argv,
     )
 
 
-def interpreter_mounts(python: Path) -> dict[Path, list[str]]:
+def interpreter_mounts(python: Path, hidden: tuple[Path, ...] = ()) -> dict[Path, list[str]]:
     """Return what makes the interpreter at ``python`` work inside: for each path the arguments that mount it.
 
     An environment's interpreter is a link, often to a link, to the one it was made with. Each link is made again,
-    and each installation on the way (a directory with a standard library in it) can be read.
+    and each installation on the way (a directory with a standard library in it) can be read. Of one that has a
+    ``hidden`` directory in it, only what belongs to Python; of ``/`` (``/bin/python3``), nothing: its programs and
+    libraries are the system's.
     """
     mounts: dict[Path, list[str]] = {}
     hop = python
     while True:
         prefix = hop.parent.parent
-        if _is_environment(prefix) or _is_installation(prefix):
-            if not _below_usr(prefix):
-                mounts[prefix] = ["--ro-bind", str(prefix), str(prefix)]
-        elif hop.is_symlink() and not _below_usr(hop):
+        if prefix != Path("/") and (_is_environment(prefix) or _is_installation(prefix)):
+            if not _is_system(prefix, hidden):
+                mounts.update(_prefix_mounts(prefix, hidden))
+        elif hop.is_symlink() and not _is_system(hop, hidden):
             mounts[hop] = ["--symlink", str(hop.readlink()), str(hop)]
         if not hop.is_symlink():
             break
         hop = Path(os.path.normpath(hop.parent / hop.readlink()))
     real = hop.resolve()
     if real != hop:  # a directory on the way is a link
-        mounts.update(interpreter_mounts(real))
+        mounts.update(interpreter_mounts(real, hidden))
     return mounts
+
+
+def _prefix_mounts(prefix: Path, hidden: tuple[Path, ...]) -> dict[Path, list[str]]:
+    if not any(root.is_relative_to(prefix) for root in hidden):
+        return {prefix: ["--ro-bind", str(prefix), str(prefix)]}
+    parts = (prefix / name for name in ("bin", "lib", "lib64", "pyvenv.cfg"))
+    return {part: ["--ro-bind-try", str(part), str(part)] for part in parts}
 
 
 def _is_environment(prefix: Path) -> bool:
@@ -180,8 +196,11 @@ def _is_installation(prefix: Path) -> bool:
     return any(prefix.glob("lib*/python3*/os.py"))
 
 
-def _below_usr(path: Path) -> bool:
-    return path.parts[:2] == ("/", "usr")
+def _is_system(path: Path, hidden: tuple[Path, ...]) -> bool:
+    """Whether ``path`` is seen by what is mounted for everybody."""
+    if any(path.is_relative_to(root) for root in hidden):
+        return False
+    return path.is_relative_to("/usr") or any(path.is_relative_to(directory) for directory in _SYSTEM)
 
 
 def _system_mounts() -> list[str]:

@@ -18,6 +18,7 @@ from airflow_peach.errors import PeachError
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
+from airflow_peach.settings import airflow_home
 
 if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
@@ -198,6 +199,7 @@ def _request(
         ),
         isolation=settings.isolation,
         variables=run.variables,
+        hidden=(airflow_home(), settings.home),
         artefact=artefact if run.task.full_notebook else None,
         lock=settings.home / "locks" / f"loop-{run.loop}",
     )
