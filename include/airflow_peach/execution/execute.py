@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_peach.errors import PeachError
@@ -14,6 +13,7 @@ from airflow_peach.execution.launch import launcher_content
 from airflow_peach.execution.masking import masker
 from airflow_peach.execution.reasons import News, exit_code, read_news, reason
 from airflow_peach.execution.request import RESULT_LIMIT_BYTES, ExecutionRequest, ExecutionResult
+from airflow_peach.execution.result_value import ResultNotKeptError, check_result
 from airflow_peach.execution.sandbox import Content, Level, bubblewrap_failure, isolation_level, wrap
 from airflow_peach.execution.variables import certificate_paths, home_directory, task_variables, temporary_directory
 
@@ -86,7 +86,7 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
     return ExecutionResult(
         status="success" if ok else "failed",
         reason=sentence,
-        value=_value(news) if ok else None,
+        value=_value(news, emit) if ok else None,
         exit_code=exit_code(report, news, sandboxed=sandboxed),
         run_seconds=report.run_seconds,
         cpu_seconds=report.cpu_seconds,
@@ -131,6 +131,10 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
     )
 
 
-def _value(news: News) -> Any:  # noqa: ANN401 - any JSON
-    # The launcher keeps to the limit; a task that writes to the pipe itself need not.
-    return news.value if len(json.dumps(news.value)) <= RESULT_LIMIT_BYTES else None
+def _value(news: News, emit: Callable[[str], None]) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        check_result(news.value)
+    except ResultNotKeptError as error:
+        emit(f"[peach] the result is not kept: {error}")
+        return None
+    return news.value
