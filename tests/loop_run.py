@@ -12,10 +12,14 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+from airflow.models.dagbag import DBDagBag
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -24,7 +28,9 @@ from airflow_peach.loops.bundle import PeachBundle
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
+    from sqlalchemy.orm import Session
 
 TRACEBACK = "(a traceback of the platform)"
 
@@ -36,24 +42,30 @@ class LoopRun:
     """What became of a run.
 
     Attributes:
+        state: of the run.
         states: of each task.
         xcoms: of each task, by key.
         logs: of each task: its messages, and ``TRACEBACK`` after one that Airflow shows with a traceback of itself.
     """
 
     run_id: str
+    state: str
     states: dict[str, str]
     xcoms: dict[str, dict[str, Any]]
     logs: dict[str, list[str]]
 
 
-def published_dag(name: str) -> DAG:
-    """Return a DAG as Airflow parses it from the newest published catalogue."""
+def published_dags() -> BundleDagBag:
+    """Return the DAGs as Airflow parses them from the newest published catalogue."""
     bundle = PeachBundle(name="peach")
     bundle.initialize()
     file = bundle.path / "peach_loops.py"
-    bag = BundleDagBag(file, safe_mode=False, load_op_links=False, bundle_path=bundle.path, bundle_name="peach")
-    return bag.dags[name]
+    return BundleDagBag(file, safe_mode=False, load_op_links=False, bundle_path=bundle.path, bundle_name="peach")
+
+
+def published_dag(name: str) -> DAG:
+    """Return one of them."""
+    return published_dags().dags[name]
 
 
 def run_loop(
@@ -88,6 +100,7 @@ def run_loop(
         xcoms[task_id][key] = json.loads(value) if isinstance(value, str) else value
     return LoopRun(
         run_id=run.run_id,
+        state=str(run.state),
         states={task_id: str(state) for task_id, state in states},
         xcoms=xcoms,
         logs=_log_of_each(dag, logged),
@@ -107,3 +120,29 @@ def _log_of_each(dag: DAG, logged: Iterable[Mapping[str, Any]]) -> dict[str, lis
             begun.append(event)
             begun += [TRACEBACK] if entry.get("exc_info") else []
     return logs
+
+
+def recorded_run(name: str, run_id: str, states: Mapping[str, str], session: Session) -> DagRun:
+    """Record a run of the newest published DAG ``name`` whose tasks have these states; none of them really ran."""
+    DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
+    session.commit()
+    sync_bag_to_db(published_dags(), "peach", None, session=session)
+    dag = DBDagBag().get_latest_version_of_dag(name, session=session)
+    assert dag is not None
+    now = dt.datetime.now(dt.timezone.utc)
+    run = dag.create_dagrun(
+        run_id=run_id,
+        logical_date=now,
+        data_interval=(now, now),
+        run_after=now,
+        start_date=now,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.TEST,
+        state=DagRunState.RUNNING,
+        session=session,
+    )
+    for instance in run.get_task_instances(session=session):
+        instance.state = TaskInstanceState(states[instance.task_id])
+        instance.try_number = 1
+    session.flush()
+    return run

@@ -94,6 +94,8 @@ def test_a_run_with_all_kinds_of_ends(platform: Platform) -> None:
     version = platform.team.git("rev-parse", "HEAD")[:8]
     run = platform.run(limits_seconds={"slow": 2})
     assert run.states == {"environment": "success", "bad": "failed", "slow": "failed", "good": "success"}
+    # Airflow alone would call it a success: its last task is one.
+    assert run.state == "failed"
 
     assert run.xcoms["good"]["return_value"] == {"word": "one"}
     good = run.xcoms["good"]["peach"]
@@ -122,6 +124,7 @@ def own_words(log: list[str], end: str = "Task exited") -> list[str]:
 def test_a_triggered_run_runs_the_named_tasks_with_its_arguments(platform: Platform) -> None:
     run = platform.run(conf={"tasks": ["good"], "args": {"word": "given"}})
     assert run.states == {"environment": "success", "bad": "skipped", "slow": "skipped", "good": "success"}
+    assert run.state == "success"
     assert run.xcoms["good"]["return_value"] == {"word": "given"}
     assert run.xcoms["bad"] == {}
 
@@ -129,6 +132,7 @@ def test_a_triggered_run_runs_the_named_tasks_with_its_arguments(platform: Platf
 def test_a_triggered_run_that_makes_no_sense_says_so_once(platform: Platform) -> None:
     run = platform.run(conf={"tasks": ["goood"], "arg": {}})
     assert run.states == {"environment": "failed", "bad": "skipped", "slow": "skipped", "good": "skipped"}
+    assert run.state == "failed"
     message = (
         "this run's configuration cannot be used: conf.arg: unknown key; did you mean 'args'?; "
         "conf.tasks: no task 'goood' in this loop; did you mean 'good'?"
