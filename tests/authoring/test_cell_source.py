@@ -77,3 +77,23 @@ def test_nor_is_one_transformed_that_would_take_minutes() -> None:
     begin = time.perf_counter()
     assert to_python(source) == source
     assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "\n" * 500_000 + "def",
+        "x = (\n" + "\n" * 200_000,
+        " \n" * 250_000 + "!ls",
+        "?" + "\n" * 100_000 + "def",
+        "=" + " " * 400_000 + "\n!ls",
+        "%%time\n" + "\n" * 400_000 + "def",
+        "%%time\n" * 70_000,
+        "\t" * 499_990 + "%%time",
+    ],
+    ids=range(8),
+)
+def test_empty_lines_and_spaces_without_end_cost_nothing(source: str) -> None:
+    begin = time.perf_counter()
+    to_python(source)
+    assert time.perf_counter() - begin < 5

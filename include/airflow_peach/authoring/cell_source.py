@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 _PROMPTS = ("In [", "...:")
 # IPython reads the whole cell again for each line it rewrites: characters times rewritten lines, a second's work.
 TRANSFORM_LIMIT = 1_000_000
-_REWRITTEN_LINE = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]", re.MULTILINE)
+# No \s, which runs on over empty lines: from each of them to the end of all.
+_REWRITTEN_LINE = re.compile(r"^[ \t]*[%!?,;/]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
 # Magics that run the cell's body as Python in the notebook's own namespace: what it defines stays defined.
 _TRANSPARENT_MAGIC = re.compile(r"(\s*)%%(?:time|capture)\b[^\n]*")
+_NESTED_MAGICS = 5
 
 
 def to_python(source: str) -> str:
@@ -27,11 +29,13 @@ def to_python(source: str) -> str:
     importing IPython (0.1 s) for most notebooks. A cell that cannot be transformed, or only in minutes, comes
     back as it is too; parsing it then says what is wrong with it.
     """
-    if not any(prompt in source for prompt in _PROMPTS) and isinstance(parse(source), ast.Module):
-        return source
-    transparent = _TRANSPARENT_MAGIC.match(source)
-    if transparent:
-        return to_python(transparent[1] + source[transparent.end() :])
+    for _ in range(_NESTED_MAGICS):
+        if not any(prompt in source for prompt in _PROMPTS) and isinstance(parse(source), ast.Module):
+            return source
+        transparent = _TRANSPARENT_MAGIC.match(source)
+        if transparent is None:
+            break
+        source = transparent[1] + source[transparent.end() :]
     if len(source) * (1 + len(_REWRITTEN_LINE.findall(source))) > TRANSFORM_LIMIT:
         return source
     try:

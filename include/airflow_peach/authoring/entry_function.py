@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_peach.authoring.bindings import STAR, Binding, Signature, bindings
+from airflow_peach.authoring.bindings import STAR, Binding, Signature
 from airflow_peach.authoring.notebooks import Cell, read_cells
 from airflow_peach.authoring.problems import ProblemError, did_you_mean
 from airflow_peach.authoring.program import Program, ProgramCell
@@ -59,8 +59,8 @@ def find_entry_function(cells: Sequence[Cell], method: str, notebook: str = "") 
     raise _not_found(cells, method, notebook)
 
 
-def _bindings(cell: Cell) -> list[Binding]:
-    return [] if isinstance(cell.tree, SyntaxError) else list(bindings(cell.tree))
+def _bindings(cell: Cell) -> tuple[Binding, ...]:
+    return () if isinstance(cell.bindings, SyntaxError) else cell.bindings
 
 
 def _not_found(cells: Sequence[Cell], method: str, notebook: str) -> EntryFunctionError:
@@ -68,7 +68,7 @@ def _not_found(cells: Sequence[Cell], method: str, notebook: str) -> EntryFuncti
     broken = "".join(
         f"; {cell.place(error.lineno or 1)} has a syntax error at line {error.lineno or 1}: {error.msg}"
         for cell in cells
-        if isinstance(error := cell.tree, SyntaxError)
+        if isinstance(error := cell.bindings, SyntaxError)
     )
     found = [(cell, binding) for cell in cells for binding in _bindings(cell)]
     cause = f"entry function '{method}' not found{where}{broken}"

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_peach.authoring.bindings import Binding, bindings
 from airflow_peach.authoring.cell_source import parse, to_python
 from airflow_peach.authoring.problems import ProblemError, quoted
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterable, Iterator
 
 NOTEBOOK_LIMIT_BYTES = 20 * 1024 * 1024
-# Of the rest, outputs are most. A parsed program takes a hundred times the memory of its text.
-CODE_LIMIT_CHARACTERS = 2_000_000
+# Of the rest, outputs are most. A parsed program takes hundreds of times the memory of its text.
+CODE_LIMIT_CHARACTERS = 500_000
 
 _OLDEST_FORMAT, _NEWEST_FORMAT = 3, 4
 _SAVE_AGAIN = "open it in Jupyter and save it again"
@@ -53,9 +53,13 @@ class Cell:
         return self.source if self.is_module else to_python(self.source)
 
     @cached_property
-    def tree(self) -> ast.Module | SyntaxError:
-        """The parsed source, or why it cannot be parsed."""
-        return parse(self.transformed)
+    def bindings(self) -> tuple[Binding, ...] | SyntaxError:
+        """What the source binds at its top level, or why it cannot be parsed. The tree is not kept: it is large."""
+        tree = parse(self.transformed)
+        try:
+            return tree if isinstance(tree, SyntaxError) else tuple(bindings(tree))
+        except RecursionError:
+            return SyntaxError("nested too deep")
 
     def place(self, line: int) -> str:
         """Return where ``line`` is for somebody who has the notebook open."""
@@ -70,7 +74,7 @@ def read_cells(content: bytes, path: str) -> tuple[Cell, ...]:
         path: of the file; its ending tells a Python file from a notebook.
 
     Raises:
-        NotebookError: over 20 MiB, or over two million characters of code; not JSON, not a notebook, a format
+        NotebookError: over 20 MiB, or over half a million characters of code; not JSON, not a notebook, a format
             other than 3 and 4, not Python.
     """
     if len(content) > NOTEBOOK_LIMIT_BYTES:

@@ -99,7 +99,7 @@ def _with_problems(file: ReadFile, found: dict[str, list[Problem]]) -> ReadFile:
             configuration,
             tasks=tuple(task for task in configuration.tasks if task.name not in found),
             invalid_tasks=tuple(dict.fromkeys((*configuration.invalid_tasks, *found))),
-            problems=tuple(sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))),
+            problems=tuple(sorted(problems, key=_position)),
         ),
     )
 

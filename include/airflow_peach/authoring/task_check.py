@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from airflow_peach.authoring.yaml.nodes import Path
 
 
+# Tasks of one notebook mostly stand together; more would be memory for every notebook a repository can name.
+_KEPT_NOTEBOOKS = 8
+
+
 class TaskCheck:
-    """Checks tasks against the files of a repository; each notebook is read and parsed once."""
+    """Checks tasks against the files of a repository; a notebook that several tasks name is read and parsed once."""
 
     def __init__(self, files: RepositoryFiles) -> None:
         self._files = files
@@ -53,6 +57,8 @@ class TaskCheck:
     def _cells(self, path: str) -> tuple[Cell, ...]:
         """Return the notebook's cells; what was wrong the first time is raised again."""
         if path not in self._notebooks:
+            if len(self._notebooks) >= _KEPT_NOTEBOOKS:
+                del self._notebooks[next(iter(self._notebooks))]
             self._notebooks[path] = self._read(path)
         known = self._notebooks[path]
         if isinstance(known, PeachError):
@@ -63,4 +69,6 @@ class TaskCheck:
         try:
             return read_cells(self._files.read(path, limit_bytes=NOTEBOOK_LIMIT_BYTES), path)
         except (MissingFileError, UnsafePathError, TooLargeError, NotebookError) as error:
-            return error
+            # Both hold on to the file's content.
+            error.__context__ = None
+            return error.with_traceback(None)
