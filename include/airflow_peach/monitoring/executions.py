@@ -115,6 +115,10 @@ def ended_runs(session: Session, dag_ids: Collection[str], *, since: dt.datetime
 
 
 def _record(value: object) -> Mapping[str, Any]:
-    # The task execution API stores JSON as it is, everything else stores it as text.
-    content = json.loads(value) if isinstance(value, str) else value
+    # The task execution API stores JSON as it is, everything else stores it as text. Whoever may edit XComs, may
+    # store anything.
+    try:
+        content = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return {}
     return content if isinstance(content, dict) else {}
