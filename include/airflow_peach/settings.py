@@ -77,6 +77,9 @@ class Settings:
     log_limit_bytes: int = _setting(
         "20000000", "Bytes of one execution's output that are kept: its beginning and its end."
     )
+    checkout_limit_bytes: int = _setting(
+        "5000000000", "Bytes that the files of one commit may have together to be laid out for an execution."
+    )
     memory_limit_bytes: int = _setting("0", "Memory in bytes that one execution may use; 0 sets no limit.")
     isolation: str = _setting(
         "auto",

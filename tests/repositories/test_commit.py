@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_peach.authoring.definitions import MissingFileError, TooLargeError, UnsafePathError
 from airflow_peach.repositories.checkout import CheckoutError
-from airflow_peach.repositories.commit import CommitFiles, MissingCommitError
+from airflow_peach.repositories.commit import CommitFiles, ListingLimitError, MissingCommitError
 from airflow_peach.repositories.mirror import CorruptMirrorError
 
 if TYPE_CHECKING:
@@ -39,6 +40,23 @@ def laid_out(folder: Path) -> dict[str, bytes | str]:
 
 
 class TestReading:
+    @pytest.mark.parametrize("leaf", ["file", "empty folder"])
+    def test_a_billion_paths_of_shared_folders_are_not_read(
+        self, remote: Any, mirror: Mirror, files_of: Any, leaf: str
+    ) -> None:
+        blob = remote.git("hash-object", "-w", "--stdin", data=b"x")
+        tree = remote.git("mktree", data=f"100644 blob {blob}\tx\n".encode() if leaf == "file" else b"")
+        for _ in range(9):
+            tree = remote.git("mktree", data="".join(f"040000 tree {tree}\t{n}\n" for n in range(10)).encode())
+        remote.git("update-ref", "HEAD", remote.git("commit-tree", "-m", "bomb", tree))
+        files = files_of()
+
+        begin = time.monotonic()
+        with pytest.raises(ListingLimitError, match=r"^team: has more than 200,000 files and folders.*; keep data out"):
+            files.configuration_paths()
+        assert time.monotonic() - begin < 10
+        assert not (mirror.path / "peach-suspect").exists()  # it is not to blame
+
     def test_only_configuration_paths_are_listed(self, remote: Any, files_of: Any) -> None:
         wanted = ["peach.conf/a.yaml", "peach.conf/b.yml", "peach.conf/sub/c.yaml", "peach.yaml"]
         others = ["peach.yml", "x/peach.yaml", "peach.conf/sub/sub/d.yaml", "peach.conf/a.json", "peach.conf.yaml"]
@@ -252,6 +270,15 @@ class TestCheckout:
 
         assert report.notes == ("lib: left out: a submodule; submodules are not fetched",)
         assert laid_out(tmp_path / "checkout") == {"a": b"x"}
+
+    def test_no_more_is_laid_out_than_the_limit(self, remote: Any, files_of: Any, tmp_path: Path) -> None:
+        remote.commit({"a": b"\0" * 1_000_000, "b": b"\0" * 1_000_000})
+        files = files_of()
+
+        with pytest.raises(CheckoutError, match=r"^team: its files have 2,000,000 bytes in all, and at most 1,999,999"):
+            files.checkout(tmp_path / "checkout", limit_bytes=1_999_999)
+        assert not (tmp_path / "checkout").exists()
+        assert files.checkout(tmp_path / "checkout", limit_bytes=2_000_000).files == 2
 
     def test_an_empty_commit(self, remote: Any, files_of: Any, tmp_path: Path) -> None:
         remote.commit()

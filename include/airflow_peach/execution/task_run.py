@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.execute import execute
+from airflow_peach.execution.execution_folder import execution_folder
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
+from airflow_peach.execution.loop_lock import loop_lock
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
 from airflow_peach.settings import airflow_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_peach.catalogue.model import Organisation, Task
     from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
     from airflow_peach.execution.environments.store import Environment
@@ -45,7 +45,7 @@ class TaskRun:
     Attributes:
         loop: the codops or ``metadata``: one execution at a time in each.
         label: names the execution in its artefact's file name.
-        time_limit_seconds: hard limit of the whole, from now.
+        time_limit_seconds: hard limit of the whole, from now; waiting for an earlier execution counts.
         args: merged over the task's own.
         variables: the organisation's environment variables, its secrets.
     """
@@ -68,6 +68,14 @@ class Outcome:
     value: Any = None
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where an execution lives, and the locks that say that it does."""
+
+    folder: Path
+    lock_descriptors: tuple[int, ...]
+
+
 def run_task(
     run: TaskRun,
     settings: Settings,
@@ -86,13 +94,18 @@ def run_task(
         keep: takes the record (DESIGN §8) right after the checkout, and again with its figures at the end; the
             first call survives whatever kills this process.
 
-    Writes and removes a folder of its own in ``<home>/executions``.
+    An earlier execution of the loop is waited for before anything else, so that what runs is the head of the moment
+    at which it runs. Writes and removes a folder of its own in ``<home>/executions``.
     """
     began = time.monotonic()
     record: Record = {"repository": run.task.repository, "notebook": run.task.notebook}
     try:
-        with _own_folder(settings.home) as folder:
-            outcome = _run(run, settings, environments, folder=folder, began=began, record=record, emit=emit, keep=keep)
+        with (
+            loop_lock(settings.home, run.loop, deadline=began + run.time_limit_seconds, emit=emit) as turn,
+            execution_folder(settings.home) as folder,
+        ):
+            place = _Place(folder.path, lock_descriptors=(turn, folder.lock_descriptor))
+            outcome = _run(run, settings, environments, place=place, began=began, record=record, emit=emit, keep=keep)
     except SupersededError as error:
         outcome = Outcome("superseded", str(error))
     except PeachError as error:
@@ -109,7 +122,7 @@ def _run(
     settings: Settings,
     environments: PlatformEnvironments,
     *,
-    folder: Path,
+    place: _Place,
     began: float,
     record: Record,
     emit: Emit,
@@ -120,8 +133,9 @@ def _run(
     record["commit"] = head.commit
     keep(record)
     program = read_program(head, run.task, args={**run.task.args, **run.args})
-    checkout = folder / "checkout"
-    for note in head.files.checkout(checkout, timeout_seconds=_left(run, began)).notes:
+    checkout = place.folder / "checkout"
+    limit_bytes = settings.checkout_limit_bytes
+    for note in head.files.checkout(checkout, timeout_seconds=_left(run, began), limit_bytes=limit_bytes).notes:
         emit(f"WARNING: {note}")
     emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
 
@@ -130,7 +144,7 @@ def _run(
     record["environment"] = environment.digest
     record["environment_seconds"] = round(time.monotonic() - ready, 3)
 
-    request = _request(run, settings, environment, folder, spent_seconds=time.monotonic() - began)
+    request = _request(run, settings, environment, place, spent_seconds=time.monotonic() - began)
     result = execute(request, program, emit=emit)
     record.update(_figures(result))
     return Outcome(result.status, result.reason, result.value)
@@ -172,9 +186,9 @@ def needs_kernel(organisation: Organisation) -> bool:
 
 
 def _request(
-    run: TaskRun, settings: Settings, environment: Environment, folder: Path, *, spent_seconds: float
+    run: TaskRun, settings: Settings, environment: Environment, place: _Place, *, spent_seconds: float
 ) -> ExecutionRequest:
-    scratch = folder / "scratch"
+    scratch = place.folder / "scratch"
     scratch.mkdir()
     terms = run.organisation.terms
     memory = settings.memory_limit_bytes if terms.memory_limit_bytes is None else terms.memory_limit_bytes
@@ -182,7 +196,7 @@ def _request(
     return ExecutionRequest(
         codops=run.task.codops,
         task=run.task.name,
-        checkout=folder / "checkout",
+        checkout=place.folder / "checkout",
         notebook=run.task.notebook,
         method=run.task.method,
         full_notebook=run.task.full_notebook,
@@ -201,7 +215,7 @@ def _request(
         variables=run.variables,
         hidden=(airflow_home(), settings.home),
         artefact=artefact if run.task.full_notebook else None,
-        lock=settings.home / "locks" / f"loop-{run.loop}",
+        lock_descriptors=place.lock_descriptors,
     )
 
 
@@ -216,17 +230,3 @@ def _file_name(label: str) -> str:
 def _figures(result: ExecutionResult) -> Record:
     names = ("run_seconds", "cpu_seconds", "peak_memory_bytes", "exit_code")
     return {name: value for name, value in dataclasses.asdict(result).items() if name in names}
-
-
-@contextlib.contextmanager
-def _own_folder(home: Path) -> Iterator[Path]:
-    executions = home / "executions"
-    try:
-        executions.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=executions))
-    except OSError as error:
-        raise PeachError(f"{executions}: {error.strerror}; check the disk and its permissions") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

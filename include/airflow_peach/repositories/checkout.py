@@ -33,7 +33,7 @@ _HEADER_LIMIT_BYTES = 256
 
 
 class CheckoutError(PeachError):
-    """The directory cannot be written."""
+    """The directory cannot be written, or the files are too large for it."""
 
 
 class Entry(Protocol):

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from airflow_peach.authoring.definitions import MissingFileError, TooLargeError, UnsafePathError
 from airflow_peach.authoring.problems import did_you_mean
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.checkout import SUBMODULE_MODE, SYMLINK_MODE, CheckoutReport, lay_out
+from airflow_peach.repositories.checkout import (
+    SUBMODULE_MODE,
+    SYMLINK_MODE,
+    CheckoutError,
+    CheckoutReport,
+    lay_out,
+)
 from airflow_peach.repositories.git_environment import GitError
 
 if TYPE_CHECKING:
@@ -23,12 +29,20 @@ if TYPE_CHECKING:
 
 _CONFIGURATION_PATH = re.compile(r"peach\.yaml|peach\.conf/(?:[^/]+/)?[^/]+\.ya?ml")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_FOLDER_MODE = "040000"
+# A few small trees that share each other can spell a billion paths.
+LISTING_LIMIT_ENTRIES = 200_000
+LISTING_LIMIT_BYTES = 64 * 1024 * 1024
 # Nearest names are looked for among this many paths at most: the search takes time for each.
 _NEAR_PATHS = 2000
 
 
 class MissingCommitError(PeachError):
     """The mirror does not hold the commit (any more)."""
+
+
+class ListingLimitError(PeachError):
+    """The commit has more paths than are read."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +93,8 @@ class CommitFiles:
             raise self._failure(error) from error
         return bytes(content)
 
-    def checkout(self, into: Path, *, timeout_seconds: float = 300) -> CheckoutReport:
-        """Lay the commit's files out in ``into``, a directory that is made, or is empty.
+    def checkout(self, into: Path, *, timeout_seconds: float = 300, limit_bytes: int | None = None) -> CheckoutReport:
+        """Lay the commit's files out in ``into``, a directory that is made, or is empty; at most ``limit_bytes``.
 
         The bytes are the blobs': no hook, filter, attribute or line-end conversion has a say. Executable bits
         are kept. A symbolic link that stays inside is a link there too; other links, submodules and anything
@@ -89,26 +103,36 @@ class CommitFiles:
         Raises:
             MissingCommitError: the mirror does not hold the commit.
             CorruptMirrorError: git cannot read it.
-            CheckoutError: ``into`` cannot be written.
+            CheckoutError: the files have more than ``limit_bytes`` in all, or ``into`` cannot be written.
             ProcessTimeoutError: it took longer than ``timeout_seconds``.
         """
-        entries = self.entries
+        entries = self.entries.values()
+        size_bytes = sum(entry.size_bytes for entry in entries)
+        if limit_bytes is not None and size_bytes > limit_bytes:
+            raise CheckoutError(
+                f"{self._mirror.address.name}: its files have {size_bytes:,} bytes in all, and at most "
+                f"{limit_bytes:,} are laid out; keep data out of the repository, or ask the platform's operator for "
+                "a higher 'checkout_limit'"
+            )
         try:
-            return lay_out(self._mirror.git(), entries.values(), into, timeout_seconds=timeout_seconds)
+            return lay_out(self._mirror.git(), entries, into, timeout_seconds=timeout_seconds)
         except GitError as error:
             raise self._failure(error) from error
 
     @cached_property
     def entries(self) -> Mapping[str, TreeEntry]:
-        """All paths of the commit. Paths that are not UTF-8 are decoded as Python decodes file names."""
+        """All paths of the commit. Paths that are not UTF-8 are decoded as Python decodes file names.
+
+        Raises ``ListingLimitError`` as soon as there are more than 200,000, folders included, or 64 MiB of them.
+        """
+        listing = _Listing(self._mirror.address.name)
         try:
-            listing = self._mirror.git().ls_tree(
-                "-r", "-z", "--long", "--full-tree", self._commit, stdout_as_string=False
-            )
+            # With -t folders are listed too: those with nothing in them take as long to walk.
+            self._mirror.git().ls_tree("-r", "-t", "-z", "--long", "--full-tree", self._commit, output_stream=listing)
         except GitError as error:
             raise self._failure(error) from error
-        entries = (_entry(record) for record in bytes(listing).split(b"\0") if record)
-        return {entry.path: entry for entry in entries}
+        entries = (_entry(record) for record in bytes(listing.content).split(b"\0") if record)
+        return {entry.path: entry for entry in entries if entry.mode != _FOLDER_MODE}
 
     def _find(self, path: str) -> TreeEntry:
         pure = PurePosixPath(path)
@@ -159,6 +183,25 @@ class CommitFiles:
         except GitError:
             return False
         return True
+
+
+class _Listing:
+    """Takes what ``git ls-tree -z`` says, and ends it when that is too much."""
+
+    def __init__(self, repository: str) -> None:
+        self.content = bytearray()
+        self._repository = repository
+        self._entries = 0
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece of the listing."""
+        self.content += data
+        self._entries += data.count(b"\0")
+        if self._entries > LISTING_LIMIT_ENTRIES or len(self.content) > LISTING_LIMIT_BYTES:
+            raise ListingLimitError(
+                f"{self._repository}: has more than {LISTING_LIMIT_ENTRIES:,} files and folders, or paths of more than "
+                f"{LISTING_LIMIT_BYTES:,} bytes in all, and no more are read; keep data out of the repository"
+            )
 
 
 def _entry(record: bytes) -> TreeEntry:
