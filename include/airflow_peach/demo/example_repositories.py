@@ -33,10 +33,13 @@ def make_repositories(examples: Path, into: Path) -> list[Path]:
 
 
 def _make(example: Path, target: Path) -> None:
+    for leftover in target.parent.glob(f".{target.name}.*"):  # of a demo that was killed; only one has this home
+        shutil.rmtree(leftover)
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     shutil.copytree(example, beside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     beside.chmod(0o755)
-    with git.Repo.init(beside, initial_branch=BRANCH) as repository:
+    # Without the user's template, whose hooks are none of the example's business. GitPython calls any template unsafe.
+    with git.Repo.init(beside, initial_branch=BRANCH, template="", allow_unsafe_options=True) as repository:
         repository.git.update_environment(**AUTHOR)
         repository.git.add(all=True)
         repository.git.commit(message="The example as it comes with airflow-peach")
