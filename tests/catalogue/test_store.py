@@ -82,7 +82,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 def test_before_the_first_sync_there_is_nothing(tmp_path: Path) -> None:
     assert read_catalogue(tmp_path) == Catalogue()
-    assert read_statuses(tmp_path) == {}
+    with pytest.raises(UnreadableFileError, match="cannot be read"):
+        read_statuses(tmp_path)
     assert current_snapshot(tmp_path) is None
 
 
@@ -246,7 +247,9 @@ class TestDamage:
         write_catalogue(tmp_path, CATALOGUE)
         (tmp_path / "catalogue" / "repositories.json").write_text(text)
 
-        assert read_statuses(tmp_path) == {}
+        with pytest.raises(UnreadableFileError, match=r"repositories\.json: is damaged"):
+            read_statuses(tmp_path)
+        assert read_catalogue(tmp_path).repositories == {}
         assert "repositories.json: is damaged" in caplog.text
         write_statuses(tmp_path, {"team": TEAM})
         assert read_statuses(tmp_path) == {"team": TEAM}

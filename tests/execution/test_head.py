@@ -89,6 +89,22 @@ def test_a_repository_that_left_the_sources_has_no_head(world: World) -> None:
         world.head()
 
 
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"repositories": {"work": {}}, "problems": []}'])
+def test_the_last_known_head_stands_in_for_a_damaged_catalogue(world: World, text: str | None) -> None:
+    before = (world.task, world.head())[1]
+    file = world.settings.home / "catalogue" / "repositories.json"
+    file.unlink() if text is None else file.write_text(text)
+
+    assert world.head().commit == before.commit
+    (warning,) = world.said
+    assert warning.startswith(f"WARNING: {file}: ")
+    assert f"running the last known commit {before.version} of 20" in warning
+
+    (world.settings.home / "mirrors").rename(world.settings.home / "lost")
+    with pytest.raises(NoHeadError, match=r"repositories\.json: .*; there is no earlier commit of work to run"):
+        world.head()
+
+
 def test_a_repository_that_was_never_fetched_has_no_head(world: World) -> None:
     assert world.task
     (world.settings.home / "mirrors").rename(world.settings.home / "lost")

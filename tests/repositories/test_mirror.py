@@ -232,13 +232,34 @@ def test_what_a_killed_git_left_is_cleared(remote: Any, mirror: Mirror) -> None:
     mirror.fetch(LIMIT)
     for name in ("HEAD.lock", "shallow.lock", "refs/peach/head.lock", "packed-refs.lock", "config.lock"):
         (mirror.path / name).touch()
-    half = mirror.path.with_name(f".{mirror.path.name}.abcdef")
+    half = mirror.path.with_name(f".{mirror.path.name}@abcdef")
     half.mkdir()
+    others = mirror.path.with_name(f".{mirror.path.name}.x.git@abcdef")
+    others.mkdir()
     commit = remote.commit({"a": "2"})
 
     assert mirror.fetch(LIMIT).commit == commit
     assert not half.exists()
+    assert others.exists()
     assert not mirror.path.with_suffix(".corrupt").exists()
+
+
+def test_a_fetch_leaves_the_clone_of_another_alone(make_remote: Any, make_mirror: Any) -> None:
+    one, other = make_remote("a"), make_remote("a.git.x")
+    one.commit()
+    other.commit()
+    made: list[Path] = []
+    mirror = make_mirror(other)
+    bring = mirror._update
+
+    def while_the_first_is_fetched(path: Path, *arguments: Any) -> Any:
+        make_mirror(one).fetch(LIMIT)
+        made.append(path)
+        return bring(path, *arguments)
+
+    mirror._update = while_the_first_is_fetched
+    assert mirror.fetch(LIMIT).commit
+    assert made[0].name.startswith(".a.git.x.git")
 
 
 def test_many_at_once(remote: Any, make_mirror: Any) -> None:

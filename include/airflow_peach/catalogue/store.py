@@ -111,12 +111,21 @@ def read_catalogue(home: Path) -> Catalogue:
     if version is not None and warnings:
         saved, _ = read_organisations(snapshot_path(home, version))
         organisations = {**saved, **organisations}
-    repositories, problems = _read_repositories(home)
+    try:
+        repositories, problems = _read_repositories(home)
+    except UnreadableFileError as error:
+        if (home / "catalogue" / REPOSITORIES_FILE).exists():
+            log.warning("%s", error)
+        repositories, problems = {}, ()
     return Catalogue(organisations, repositories, problems)
 
 
 def read_statuses(home: Path) -> dict[str, RepositoryStatus]:
-    """Read the status of each repository, by name; none when there was no sync yet."""
+    """Read the status of each repository, by name.
+
+    Raises:
+        UnreadableFileError: there was no sync yet, or the file is damaged.
+    """
     return _read_repositories(home)[0]
 
 
@@ -228,17 +237,12 @@ def _holds(folder: Path, files: Mapping[str, str]) -> bool:
 
 def _read_repositories(home: Path) -> tuple[dict[str, RepositoryStatus], tuple[Problem, ...]]:
     path = home / "catalogue" / REPOSITORIES_FILE
-    if not path.exists():
-        return {}, ()
+    data = _read(path)
     try:
-        data = _read(path)
         statuses = {name: status_from_json(each) for name, each in data["repositories"].items()}
         return statuses, problems_from_json(data["problems"])
-    except UnreadableFileError as error:
-        log.warning("%s", error)
     except MALFORMED as error:
-        log.warning("%s", _damaged(path, repr(error)))
-    return {}, ()
+        raise _damaged(path, repr(error)) from error
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - any JSON

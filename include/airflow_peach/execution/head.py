@@ -13,10 +13,10 @@ from airflow_peach.authoring.entry_function import check_arguments, extract, fin
 from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES, read_cells
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.claims import may_still_define
-from airflow_peach.catalogue.store import read_statuses
+from airflow_peach.catalogue.store import UnreadableFileError, read_statuses
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.commit import CommitFiles
-from airflow_peach.repositories.mirror import VERSION_CHARACTERS, Mirror
+from airflow_peach.repositories.mirror import VERSION_CHARACTERS, FetchError, Mirror
 from airflow_peach.repositories.sources import RepositoryAddress
 from airflow_peach.values import encode
 
@@ -56,28 +56,28 @@ class Head:
 
 
 def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None]) -> Head:
-    """Fetch ``repository`` and return its head.
+    """Fetch ``repository`` and return its head; where it cannot be fetched, the last one known.
 
     Raises:
         NoHeadError: it has none.
     """
-    status = read_statuses(settings.home).get(repository)
-    if status is None:
-        raise NoHeadError(
-            f"repository {repository} is no longer among the platform's sources; "
-            "its tasks leave the loop with the next run"
-        )
-    mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url), settings.branch)
+    mirror = Mirror(settings.home, RepositoryAddress(repository, ""), settings.branch)
     try:
-        head = mirror.fetch(settings.execution_fetch_timeout_seconds)
-    except PeachError as error:
+        status = read_statuses(settings.home).get(repository)
+        if status is None:
+            raise NoHeadError(
+                f"repository {repository} is no longer among the platform's sources; "
+                "its tasks leave the loop with the next run"
+            )
+        mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url), settings.branch)
+        commit = mirror.fetch(settings.execution_fetch_timeout_seconds).commit
+    except (UnreadableFileError, FetchError) as error:
         known = mirror.head()
         if known is None:
             raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
-        version = known.commit[:VERSION_CHARACTERS]
-        emit(f"WARNING: {error}; running the last known commit {version} of {known.committed_at}")
-        head = known
-    return Head(repository, head.commit, CommitFiles(mirror, head.commit))
+        emit(f"WARNING: {error}; running the last known commit {known.version} of {known.committed_at}")
+        commit = known.commit
+    return Head(repository, commit, CommitFiles(mirror, commit))
 
 
 def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:

@@ -38,6 +38,8 @@ HEAD_REF = "refs/peach/head"
 PREVIOUS_REF = "refs/peach/previous"
 
 VERSION_CHARACTERS = 8
+# Between a mirror's name and what is temporary of it; no name has it (``_safe``), so none is the beginning of another.
+_TEMPORARY = "@"
 _NAME_LIMIT_BYTES = 200
 _COMPACT_TIMEOUT_SECONDS = 120
 
@@ -179,7 +181,7 @@ class Mirror:
 
     def _make_anew(self, remote: RemoteHead, deadline: float, lock: int) -> Head:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
+        beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}{_TEMPORARY}"))
         try:
             open_git(beside, inherited=[lock]).init("--bare", "--quiet", "--template=", str(beside))
             head = self._update(beside, remote, deadline, lock)
@@ -201,7 +203,7 @@ class Mirror:
     def _clear_leftovers(self) -> None:
         """Remove what a killed fetch left. We hold the lock, and a git that still ran would hold it too."""
         self._restore()
-        for beside in self.path.parent.glob(f".{self.path.name}.*"):
+        for beside in self.path.parent.glob(f".{self.path.name}{_TEMPORARY}*"):
             _remove(beside)
         for pattern in ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock"):
             for stale in self.path.glob(pattern):
