@@ -103,9 +103,8 @@ def run_task(tmp_path: Path, bare_environment: Path) -> RunTask:
                 full_notebook=full_notebook,
                 environment=environment,
                 python=environment / "bin" / "python",
-                scratch=scratch,
                 limits=limits,
-                **{"isolation": "none", **request},
+                **{"isolation": "none", "scratch": scratch, **request},
             ),
             extract(file.read_bytes(), notebook, method, full_notebook),
             emit=emit,
@@ -145,6 +144,11 @@ def is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def parent_of(pid: int) -> int:
+    """Return the pid of the process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:

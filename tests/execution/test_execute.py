@@ -225,14 +225,9 @@ def test_a_missing_interpreter_is_told(run_task: RunTask, tmp_path: Path) -> Non
 
 def test_a_disk_that_cannot_be_written_is_told(run_task: RunTask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result, lines = run_task("def task(): pass", lock=tmp_path / "file" / "locks" / "debr")
-    assert result.reason == f"not started: {tmp_path}/file/locks: Not a directory; check the disk"
+    result, lines = run_task("def task(): pass", scratch=tmp_path / "file" / "scratch")
+    assert result.reason == f"not started: {tmp_path}/file/scratch/home: Not a directory; check the disk"
     assert lines == [result.reason]
-
-
-def test_the_lock_of_the_loop_is_made_when_missing(run_task: RunTask, tmp_path: Path) -> None:
-    result, _ = run_task("def task(): pass", lock=tmp_path / "locks" / "debr")
-    assert result.status == "success"
 
 
 def test_an_interrupt_is_raised_again(run_task: RunTask, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
 import os
 import signal
@@ -22,7 +20,7 @@ from airflow_peach.execution import guarded
 from airflow_peach.execution.guarded import run_guarded
 from airflow_peach.execution.guarded_command import GuardedCommand, GuardReport
 
-from .conftest import is_alive, marked_processes, wait_until
+from .conftest import is_alive, marked_processes, parent_of, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -313,17 +311,20 @@ CALLER = """
     source = Path({source!r}).read_text()
     argv = (sys.executable, "-u", "-c", source, {mark!r})
     def emit(line): print(line, flush=True)
-    run_guarded(GuardedCommand(argv, {{}}, Path("/"), 600.0, {grace}), emit=emit)
+    run_guarded(GuardedCommand(argv, {{}}, Path("/"), 600.0, {grace}, {options}), emit=emit)
     """
 
 
-def start_caller(tmp_path: Path, source: str, prefix: str = "", grace: float = 60.0) -> subprocess.Popen[str]:
+def start_caller(
+    tmp_path: Path, source: str, prefix: str = "", grace: float = 60.0, options: str = ""
+) -> subprocess.Popen[str]:
     (tmp_path / "source.py").write_text(textwrap.dedent(source))
     script = CALLER.format(
         root=str(Path(guarded.__file__).parents[2]),
         source=str(tmp_path / "source.py"),
         mark="a-mark-of-" + tmp_path.name,
         grace=grace,
+        options=options,
     )
     script = textwrap.dedent(prefix) + textwrap.dedent(script)
     return subprocess.Popen([sys.executable, "-u", "-c", script], stdout=subprocess.PIPE, text=True)
@@ -447,70 +448,39 @@ def test_the_kill_of_the_guard_is_told(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(int(lines[0])))
 
 
-def test_one_at_a_time_under_a_lock(tmp_path: Path) -> None:
-    lock = tmp_path / "locks" / "debr"
-    lock.parent.mkdir()
-    spans: list[tuple[float, float]] = []
-    reports: list[GuardReport] = []
-    said: list[str] = []
-
-    def execute() -> None:
-        report, lines = run(
-            "import time; print(time.time()); time.sleep(0.4); print(time.time())",
-            cwd=tmp_path,
-            lock=lock,
-            lock_wait_seconds=30.0,
-            time_limit_seconds=1.4,  # the waiting does not count
-        )
-        reports.append(report)
-        said.extend(line for line in lines if line.startswith("waiting"))
-        begin, end = (float(line) for line in lines if not line.startswith("waiting"))
-        spans.append((begin, end))
-
-    threads = [in_thread(execute) for _ in range(3)]
-    for thread in threads:
-        thread.join()
-    spans.sort()
-    assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans))
-    assert [report.kind for report in reports] == ["exited"] * 3
-    assert len(said) == 2
-    assert max(report.waited_seconds for report in reports) > 0.7
-
-
-def test_the_lock_is_waited_for_only_so_long(tmp_path: Path) -> None:
+def test_a_lock_of_the_killed_caller_is_free_only_when_everything_is_gone(tmp_path: Path) -> None:
     lock = tmp_path / "debr"
-    with storage.locked(lock):
-        report, lines = run("print('ran')", cwd=tmp_path, lock=lock, lock_wait_seconds=0.5)
-    assert report.kind == "locked"
-    assert 0.5 <= report.waited_seconds < SLACK_SECONDS
-    assert lines == ["waiting: an earlier execution of this loop has not ended yet"]
+    # The caller opens the lock itself, as an Airflow task process does.
+    prefix = f"""
+        import fcntl, os
+        lock = os.open({str(lock)!r}, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        """
+    with start_caller(tmp_path, STUBBORN["ignores SIGTERM"], prefix, options="lock_descriptors=(lock,)") as caller:
+        assert caller.stdout is not None
+        command_pid = int(caller.stdout.readline())
+        (guard,) = [pid for pid in marked_processes("execution/guard.py") if parent_of(pid) == caller.pid]
+        os.kill(guard, signal.SIGSTOP)  # it is busy
+        caller.kill()
+        caller.wait()
+        assert is_alive(command_pid)
+        with pytest.raises(storage.LockedError), storage.locked(lock, timeout_seconds=0):
+            pass
+        os.kill(guard, signal.SIGCONT)
+        with storage.locked(lock, timeout_seconds=SLACK_SECONDS):
+            assert not is_alive(command_pid)
 
 
-def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    report, lines = run("print('ran')", cwd=tmp_path, lock=tmp_path / "missing" / "debr")
-    assert (report.kind, report.message) == ("not_started", f"No such file or directory: {tmp_path}/missing/debr")
-    assert lines == []
-
-
-def test_the_lock_is_free_only_when_the_last_descendant_is_gone(tmp_path: Path) -> None:
-    lock = tmp_path / "debr"
-    pids: list[int] = []
-
-    def emit(line: str) -> None:
-        if line.isdigit():
-            pids.append(int(line))
-
-    thread = in_thread(
-        lambda: run_guarded(
-            command(STUBBORN["ignores SIGTERM"], cwd=tmp_path, lock=lock, time_limit_seconds=1.0), emit=emit
-        )
-    )
-    wait_until(lambda: bool(pids))
-    with contextlib.suppress(storage.LockedError), storage.locked(lock, timeout_seconds=0):
-        pytest.fail("the lock was free while the command ran")
-    with storage.locked(lock, timeout_seconds=SLACK_SECONDS):
-        assert not is_alive(pids[0])
-    thread.join()
+def test_a_lock_is_not_the_commands(tmp_path: Path) -> None:
+    source = "import os; print([os.readlink(f'/proc/self/fd/{n}') for n in sorted(os.listdir('/proc/self/fd'))][3:-1])"
+    with storage.locked(tmp_path / "debr") as descriptor:
+        for options in ({}, {"result_limit_bytes": 10}):
+            _, lines = run(source, cwd=tmp_path, lock_descriptors=(descriptor,), **options)
+            assert str(tmp_path) not in lines[0]
+        with pytest.raises(storage.LockedError), storage.locked(tmp_path / "debr", timeout_seconds=0):
+            pass  # it is still the caller's
+    with storage.locked(tmp_path / "debr", timeout_seconds=0):
+        pass
 
 
 def test_a_million_lines_take_seconds_and_keep_their_end(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from airflow_peach.execution import sandbox
 from airflow_peach.execution.request import Limits
 from airflow_peach.execution.sandbox import IsolationError, Level, interpreter_mounts, isolation_level
 
-from .conftest import marked_processes, needs_bubblewrap, wait_until
+from .conftest import marked_processes, needs_bubblewrap, parent_of, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +192,7 @@ def test_nothing_survives_the_kill_of_the_guard(run_task: RunTask, tmp_path: Pat
 
     def kill_the_guard(line: str) -> None:
         if line == "running":
-            (guard,) = [pid for pid in marked_processes("execution/guard.py") if _parent(pid) == os.getpid()]
+            (guard,) = [pid for pid in marked_processes("execution/guard.py") if parent_of(pid) == os.getpid()]
             os.kill(guard, 9)
 
     result, _ = run_task(
@@ -210,10 +210,6 @@ def task():
     )
     assert result.reason == "ended: the guard of this execution was killed"
     wait_until(lambda: not marked_processes(mark))
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
 
 
 @needs_bubblewrap

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import math
+import shutil
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from dataclasses import dataclass, field
@@ -26,6 +31,7 @@ from airflow_peach.execution.task_run import (
     run_task,
 )
 from airflow_peach.settings import Settings, load_settings
+from airflow_peach.storage import locked
 
 from .conftest import marked_processes, needs_bubblewrap, wait_until
 
@@ -83,6 +89,7 @@ class World:
         *,
         limit_seconds: float = 60.0,
         label: str = "manual-1",
+        loop: str = "debr",
         args: Mapping[str, Any] | None = None,
         into: Ran | None = None,
         on_line: Callable[[str], None] | None = None,
@@ -97,7 +104,7 @@ class World:
                 on_line(line)
 
         ran.outcome = run_task(
-            TaskRun(organisation, organisation.tasks[0], "debr", label, limit_seconds, args or {}),
+            TaskRun(organisation, organisation.tasks[0], loop, label, limit_seconds, args or {}),
             self.settings,
             PlatformEnvironments(self.settings),
             emit=emit,
@@ -297,34 +304,119 @@ def test_a_limit_that_the_preparation_used_up_runs_nothing_for_long(world: World
     assert ran.reason == "timed out after 0.001 s"
 
 
+WAITING = "waiting: an earlier execution of this loop has not ended yet"
+
+
 def test_two_executions_of_one_loop_wait_for_each_other(world: World, tmp_path: Path) -> None:
-    mark = f"a-mark-of-{tmp_path.name}"
-    world.team.commit(
-        {
-            "job.py": f"""
-            import subprocess, sys
-            def task(word):
-                print("begin")
-                subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)", {mark!r}])
-                print("end")
-            """
-        }
-    )
+    end = tmp_path / "end"
+    slow = f"""
+        import os, time
+        def task(word):
+            print("begin")
+            while not os.path.exists({str(end)!r}):
+                time.sleep(0.02)
+            print("end")
+            return "old"
+        """
+    world.team.commit({"job.py": slow})
+    world = dataclasses.replace(world, settings=dataclasses.replace(world.settings, isolation="none"))
     organisation = world.organisation()
     order: list[str] = []
 
     def note(number: int) -> Callable[[str], None]:
-        return lambda line: order.append(f"{line} {number}") if line in {"begin", "end"} else None
+        def seen(line: str) -> None:
+            if line in {"begin", "end"}:
+                order.append(f"{line} {number}")
+            if line == WAITING:
+                # The head of the moment at which it starts, not of the one at which it began to wait.
+                world.team.commit({"job.py": slow.replace("old", "new")})
+                end.touch()
+
+        return seen
 
     first, second = Ran(), Ran()
     other = threading.Thread(target=world.run, args=(organisation,), kwargs={"into": first, "on_line": note(1)})
     other.start()
-    wait_until(lambda: bool(marked_processes(mark)), seconds=60)
+    wait_until(lambda: order == ["begin 1"], seconds=60)
     world.run(organisation, into=second, on_line=note(2))
     other.join()
     assert order == ["begin 1", "end 1", "begin 2", "end 2"]
-    assert "waiting: an earlier execution of this loop has not ended yet" in second.log
-    assert (first.status, second.status) == ("success", "success")
+    assert second.log[0] == WAITING
+    assert WAITING not in first.log
+    assert (first.value, second.value) == ("old", "new")
+
+
+def test_waiting_is_within_the_limit(world: World) -> None:
+    organisation = world.organisation()
+    begin = time.monotonic()
+    with locked(world.settings.home / "locks" / "loop-debr"):
+        ran = world.run(organisation, limit_seconds=1.5)
+    assert 1.5 <= time.monotonic() - begin < 15
+    reason = "not started: an earlier execution of this loop has not ended"
+    assert (ran.status, ran.reason) == ("failed", reason)
+    assert ran.log == [WAITING, f"debr/first: {reason}"]
+    assert ran.records == [{"repository": "work", "notebook": "job.py", "reason": reason}]
+
+
+def test_locks_that_cannot_be_made_are_told(world: World) -> None:
+    organisation = world.organisation()
+    shutil.rmtree(world.settings.home / "locks", ignore_errors=True)
+    (world.settings.home / "locks").touch()
+    ran = world.run(organisation)
+    assert ran.reason == f"not started: {world.settings.home}/locks: File exists; check the disk"
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    from airflow_peach.catalogue.sync import sync
+    from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
+    from airflow_peach.execution.task_run import TaskRun, run_task
+    from airflow_peach.settings import load_settings
+    from tests.team import synced
+    settings = load_settings(home=Path({home!r}), grace_seconds=0.5)
+    organisation = synced(settings, Path({source!r}))
+    run_task(
+        TaskRun(organisation, organisation.tasks[0], "debr", "killed", 600.0),
+        settings,
+        PlatformEnvironments(settings),
+        emit=lambda line: print(line, flush=True),
+        keep=lambda _: None,
+    )
+    """
+
+
+def test_the_folder_of_a_killed_execution_is_removed_by_the_next(world: World, tmp_path: Path) -> None:
+    mark = f"a-mark-of-{tmp_path.name}"
+    waits = f"""
+        import subprocess, sys
+        def task(word):
+            print("up")
+            subprocess.run([sys.executable, "-c", "import time; time.sleep(600)", {mark!r}])
+        """
+    world.team.commit({"job.py": waits})
+    organisation = world.organisation()
+    script = textwrap.dedent(KILLED).format(home=str(world.settings.home), source=str(world.source))
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as killed:
+        assert killed.stdout is not None
+        assert any(line == "up\n" for line in killed.stdout)
+        wait_until(lambda: bool(marked_processes(mark)))
+        (folder,) = world.folders()
+
+        metadata = Ran()
+        world.team.commit({"job.py": "def task(word):\n    return 'ran'\n"})
+        world.run(organisation, into=metadata, loop="metadata")
+        assert metadata.value == "ran"
+        assert world.folders() == [folder]  # it is alive
+
+        killed.kill()
+    assert world.folders() == [folder]
+    ran = world.run(organisation)
+    assert ran.value == "ran"
+    assert marked_processes(mark) == []
+    assert world.folders() == []
 
 
 def test_variables_reach_the_task_and_not_the_log(world: World) -> None:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # Of the news beside the result: why it failed, and what is around it.
 NEWS_BYTES = 16 * 1024
-# An earlier execution that Airflow lost track of ends by its own limit; the lock is waited for that long.
-LOCK_MARGIN_SECONDS = 30.0
 
 
 class DirectoryError(PeachError):
@@ -98,8 +96,6 @@ def _make_directories(request: ExecutionRequest) -> None:
     try:
         for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if request.lock is not None:
-            request.lock.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DirectoryError(f"not started: {error.filename}: {error.strerror}; check the disk") from error
 
@@ -123,8 +119,7 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
         grace_seconds=limits.grace_seconds,
         memory_limit_bytes=limits.memory_limit_bytes,
         log_limit_bytes=limits.log_limit_bytes,
-        lock=request.lock,
-        lock_wait_seconds=limits.time_limit_seconds + limits.grace_seconds + LOCK_MARGIN_SECONDS,
+        lock_descriptors=request.lock_descriptors,
         sandboxed=sandboxed,
         specification=content.specification,
         result_limit_bytes=RESULT_LIMIT_BYTES + NEWS_BYTES,

@@ -5,7 +5,7 @@ specification (see ``guarded.py``), then stays open: its end means that the call
 session of its own and is the subreaper of all it starts, so neither a signal to the caller's process group nor a
 double fork gets a process out of its sight.
 
-It writes one JSON object a line to the report descriptor: ``waiting`` (for the lock), ``started``, ``ended``.
+It writes one JSON object a line to the report descriptor: ``started``, then ``ended``.
 """
 
 # Importing pathlib would make each start of the guard longer.
@@ -14,7 +14,6 @@ It writes one JSON object a line to the report descriptor: ``waiting`` (for the 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -43,7 +42,6 @@ KIND_EXITED = "exited"
 KIND_TIMED_OUT = "timed_out"
 KIND_CANCELLED = "cancelled"
 KIND_PARENT_GONE = "parent_gone"
-KIND_LOCKED = "locked"
 KIND_NOT_STARTED = "not_started"
 
 POLITE_KINDS = (KIND_TIMED_OUT, KIND_CANCELLED)
@@ -98,14 +96,10 @@ def main() -> None:
     os.set_blocking(report_to, False)
     spawn.become_subreaper()
     surroundings = Surroundings(0, caller)
-    begin = time.monotonic()
-    try:
-        refused = {"kind": _lock(specification, surroundings)}
-    except OSError as error:
-        refused = {"kind": KIND_NOT_STARTED, "message": f"{error.strerror}: {error.filename}"}
-    waited = time.monotonic() - begin
-    outcome = refused if refused["kind"] else _run(specification, surroundings)
-    _report(report_to, event="ended", waited_seconds=waited, **outcome)
+    # The locks stay open to the end of this process, and are not for the command.
+    for descriptor in specification["locks"]:
+        os.set_inheritable(descriptor, False)
+    _report(report_to, event="ended", **_run(specification, surroundings))
 
 
 def read_specification(descriptor: int) -> dict[str, Any]:
@@ -123,30 +117,6 @@ def _read_exactly(descriptor: int, count: int) -> bytes:
             sys.exit(1)
         parts += part
     return bytes(parts)
-
-
-def _lock(specification: dict[str, Any], surroundings: Surroundings) -> str:
-    # The kernel lets go of it when this process ends: after the last descendant.
-    if not specification["lock"]:
-        return ""
-    descriptor = os.open(specification["lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + specification["lock_wait_seconds"]
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
-        else:
-            return ""
-        if not told:
-            _report(specification["report"], event="waiting")
-            told = True
-        surroundings.wait(POLL_SECONDS)
-        if interruption := surroundings.interruption():
-            return interruption
-        if time.monotonic() >= deadline:
-            return KIND_LOCKED
 
 
 def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Running a command under the guard: the caller's side.
 
 The guard's specification is a JSON object on its standard input: ``argv``, ``environment``, ``cwd``,
-``time_limit_seconds``, ``grace_seconds``, ``memory_limit_bytes`` (0: none), ``lock`` (a path, or empty),
-``lock_wait_seconds``, ``sandboxed``, and the numbers of its descriptors: ``output``, ``report``, and
-``descriptors`` (the command's number to the guard's). Nothing of it is on a command line, so nothing in ``ps``.
+``time_limit_seconds``, ``grace_seconds``, ``memory_limit_bytes`` (0: none), ``sandboxed``, and the numbers of its
+descriptors: ``output``, ``report``, ``locks``, and ``descriptors`` (the command's number to the guard's). Nothing of
+it is on a command line, so nothing in ``ps``.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class _Call:
             stdin=self._lifeline_reader,
             stdout=subprocess.DEVNULL,
             stderr=self._output_writer,  # a bug in the guard shows in the log
-            pass_fds=passed,
+            pass_fds=(*passed, *self._command.lock_descriptors),
             cwd="/",
             # Readable in /proc by what runs under the same uid: nothing of ours but what the interpreter needs.
             env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
@@ -178,9 +178,7 @@ class _Call:
         while b"\n" in self._reports:
             line, _, self._reports = self._reports.partition(b"\n")
             report = json.loads(line)
-            if report["event"] == "waiting":
-                self._emit("waiting: an earlier execution of this loop has not ended yet")
-            elif report.pop("event") == "ended":
+            if report.pop("event") == "ended":
                 self._ended = report
 
     def _emit_all(self, lines: list[str]) -> None:
@@ -202,11 +200,10 @@ class _Call:
             "time_limit_seconds": command.time_limit_seconds,
             "grace_seconds": command.grace_seconds,
             "memory_limit_bytes": command.memory_limit_bytes,
-            "lock": str(command.lock or ""),
-            "lock_wait_seconds": command.lock_wait_seconds,
             "sandboxed": command.sandboxed,
             "output": self._output_writer,
             "report": self._report_writer,
+            "locks": list(command.lock_descriptors),
             "descriptors": dict(descriptors),
         }
 

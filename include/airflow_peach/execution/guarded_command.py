@@ -21,8 +21,8 @@ class GuardedCommand:
         time_limit_seconds: hard limit; then SIGTERM, ``grace_seconds``, SIGKILL.
         memory_limit_bytes: of all its processes together; 0 is none.
         log_limit_bytes: of its output; see ``Output``.
-        lock: file locked while anything of it is alive.
-        lock_wait_seconds: how long to wait for the lock; not part of the time limit.
+        lock_descriptors: open lock files of the caller's. The guard has them open, too, and never the command:
+            the locks are free when both have closed them, so not while anything of the command is alive.
         sandboxed: ``argv`` is a bubblewrap command line: it takes its content down with it.
         specification: readable by the command as descriptor 3.
         result_limit_bytes: how much is kept of what it writes to descriptor 4; 0: there is no descriptor 4.
@@ -35,8 +35,7 @@ class GuardedCommand:
     grace_seconds: float = 10.0
     memory_limit_bytes: int = 0
     log_limit_bytes: int = 20_000_000
-    lock: Path | None = None
-    lock_wait_seconds: float = 60.0
+    lock_descriptors: tuple[int, ...] = ()
     sandboxed: bool = False
     specification: bytes = field(default=b"", repr=False)
     result_limit_bytes: int = 0
@@ -47,8 +46,8 @@ class GuardReport:
     """How it ended.
 
     Attributes:
-        kind: ``exited``, ``timed_out``, ``memory``, ``processes``, ``cancelled``, ``parent_gone``, ``locked``,
-            ``not_started``, or ``guard_lost`` when the guard itself was killed.
+        kind: ``exited``, ``timed_out``, ``memory``, ``processes``, ``cancelled``, ``parent_gone``, ``not_started``,
+            or ``guard_lost`` when the guard itself was killed.
         exit_code: negative for a signal; None when it never started or nothing is known.
         message: why it could not be started.
         survivors: pids that could not be killed.
@@ -58,7 +57,6 @@ class GuardReport:
     kind: str
     exit_code: int | None = None
     run_seconds: float = 0.0
-    waited_seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     message: str = ""

@@ -65,14 +65,12 @@ def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) 
     """Return the sentence; ``ok`` after a success."""
     if report.kind == "exited":
         return _exit_reason(exit_code(report, news, sandboxed=sandboxed), news, sandboxed=sandboxed)
-    waited = f"{report.waited_seconds:.0f} s"
     return {
         "timed_out": f"timed out after {limits.time_limit_seconds:g} s",
         "memory": f"killed: memory limit {_binary_size(limits.memory_limit_bytes)}",
         "processes": "killed: too many processes",
         "cancelled": "cancelled",
         "parent_gone": "ended: the process that started it is gone",
-        "locked": f"not started: an earlier execution of this loop had not ended after {waited}",
         "not_started": f"not started: {report.message}",
         "guard_lost": "ended: the guard of this execution was killed",
     }[report.kind]

@@ -51,7 +51,7 @@ class ExecutionRequest:
         variables: environment variables of the organisation (its secrets among them).
         hidden: directories of the platform, of which the execution sees nothing but what is its own.
         artefact: where the executed notebook of ``full_notebook`` is kept, None for nowhere.
-        lock: lock file that the guard holds while anything of the execution is alive: one execution at a time.
+        lock_descriptors: of locks that are held while anything of the execution is alive.
     """
 
     codops: str
@@ -69,7 +69,7 @@ class ExecutionRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[Path, ...] = ()
     artefact: Path | None = None
-    lock: Path | None = None
+    lock_descriptors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,11 @@ class PeachOperator(PythonVirtualenvOperator):
 
     @contextlib.contextmanager
     def _guard_holds_the_limit(self, settings: Settings) -> Iterator[None]:
-        """Move Airflow's alarm behind the guard's limit, which is the same and also ends what ignores it."""
+        """Move Airflow's alarm behind our own limit, which is the same and also ends what ignores it."""
         remaining, interval = signal.getitimer(signal.ITIMER_REAL)
         if remaining:
-            # Twice: the guard waits for an earlier execution of the loop, which has as long, before its own begins.
-            later = 2 * (remaining + settings.grace_seconds) + ALARM_MARGIN_SECONDS
+            # The limit is of the whole: waiting for an earlier execution of the loop is within it.
+            later = remaining + settings.grace_seconds + ALARM_MARGIN_SECONDS
             signal.setitimer(signal.ITIMER_REAL, later, interval)
         self._guarded = True
         try:
