@@ -32,16 +32,21 @@ def write_text(path: Path, text: str) -> bool:
 
     The folder is made when it is missing. On failure (disk full, read-only) the old file stays as it was.
     """
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> bool:
+    """Write ``content`` to ``path``, as ``write_text`` does."""
     try:
-        if path.read_text(encoding="utf-8") == text:
+        if path.read_bytes() == content:
             return False
-    except (FileNotFoundError, UnicodeDecodeError):
+    except FileNotFoundError:
         pass
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(beside).replace(path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from airflow_peach import values
 from airflow_peach.execution.launch import LAUNCHER, VALUES
 from airflow_peach.execution.sandbox import Content
+from airflow_peach.storage import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,21 +91,9 @@ def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None]) -> Non
         emit(f"[peach] the executed notebook is not kept: it has over {ARTEFACT_LIMIT_BYTES >> 20} MiB")
         return
     try:
-        _write(request.artefact, content)
+        write_bytes(request.artefact, content)
     except OSError as error:
         emit(f"[peach] the executed notebook is not kept: {request.artefact}: {error.strerror}")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _executed(request: ExecutionRequest) -> Path:
