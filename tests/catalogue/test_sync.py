@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_peach.authoring.platform.file import PlatformFileError
-from airflow_peach.authoring.repository import read_repository
+from airflow_peach.catalogue.reading import read_in_child
 from airflow_peach.catalogue.store import (
     current_snapshot,
     read_catalogue,
@@ -31,6 +31,7 @@ from airflow_peach.storage import LockedError, locked
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_peach.repositories.mirror import Mirror
     from airflow_peach.settings import Settings
 
 # What a sync child of the DAG bundle does.
@@ -266,12 +267,12 @@ class TestTrouble:
         bad.configure("debr", "x", "x2")
         good.configure("debr", "y", "y2")
 
-        def fail_for_bad(files: Any, *, repository: str, version: str) -> Any:
-            if repository == "bad":
+        def fail_for_bad(mirror: Mirror, home: Path, commit: str) -> Any:
+            if mirror.address.name == "bad":
                 raise RecursionError("too deep")
-            return read_repository(files, repository=repository, version=version)
+            return read_in_child(mirror, home, commit)
 
-        monkeypatch.setattr("airflow_peach.catalogue.harvest.read_repository", fail_for_bad)
+        monkeypatch.setattr("airflow_peach.catalogue.harvest.read_in_child", fail_for_bad)
         report = sync(settings, source=source)
 
         assert tasks(settings) == ["x", "y", "y2"]

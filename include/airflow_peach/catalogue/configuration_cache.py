@@ -2,6 +2,7 @@
 
 Reading a repository parses all its notebooks; with 50 repositories of ten tasks that was four seconds of
 processor time in each sync, and is now under one. One file for each repository; what does not fit is read anew.
+That a commit takes too long to be read is remembered for an hour: the machine may have been busy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import logging
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from airflow_peach.authoring.definitions import (
     RequirementEntry,
     TaskEntry,
 )
-from airflow_peach.authoring.problems import Place
+from airflow_peach.authoring.problems import Place, ProblemError
 from airflow_peach.catalogue.serialise import MALFORMED, dump, problems_from_json, problems_to_json
 from airflow_peach.storage import write_text
 from airflow_peach.values import decode, encode
@@ -33,22 +35,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+RETRY_SECONDS = 3600
+
+
+class UnreadableRepositoryError(ProblemError):
+    """What the repository holds at this commit is too much to be read; its last definitions stay."""
+
+
 def cached(
     home: Path, repository: str, commit: str, read: Callable[[], RepositoryConfiguration]
 ) -> RepositoryConfiguration:
-    """Return what ``read`` returned for this commit the last time, else what it returns now."""
+    """Return what ``read`` returned for this commit the last time, else what it returns now.
+
+    Raises:
+        UnreadableRepositoryError: ``read`` raised it, now or within the last hour.
+    """
     path = home / "cache" / "configurations" / f"{hashlib.sha256(repository.encode()).hexdigest()}.json"
     key = {"repository": repository, "commit": commit, "reader": _reader()}
     try:
         data = json.loads(path.read_bytes())
         if data["key"] == key:
-            return _from_json(data["configuration"])
+            if "configuration" in data:
+                return configuration_from_json(data["configuration"])
+            if 0 <= time.time() - data["failed_at"] < RETRY_SECONDS:
+                raise UnreadableRepositoryError(data["cause"], data["remedy"])
     except FileNotFoundError:
         pass
     except MALFORMED as error:
         log.warning("%s: is damaged (%r); reading %s again", path, error, repository)
-    configuration = read()
-    write_text(path, dump({"key": key, "configuration": _to_json(configuration)}))
+    try:
+        configuration = read()
+    except UnreadableRepositoryError as error:
+        failure = {"failed_at": time.time(), "cause": error.cause, "remedy": error.remedy}
+        write_text(path, dump({"key": key, **failure}))
+        raise
+    write_text(path, dump({"key": key, "configuration": configuration_to_json(configuration)}))
     return configuration
 
 
@@ -56,11 +77,12 @@ def cached(
 def _reader() -> str:
     """Return what tells one reader from another: release, Python, and (for its developers) its own files."""
     folder = Path(str(authoring.__file__)).parent
-    newest = max(file.stat().st_mtime_ns for file in folder.glob("*.py"))
+    newest = max(file.stat().st_mtime_ns for file in folder.rglob("*.py"))
     return f"{airflow_peach.__version__} {sys.version_info[:3]} {newest}"
 
 
-def _to_json(configuration: RepositoryConfiguration) -> dict[str, Any]:
+def configuration_to_json(configuration: RepositoryConfiguration) -> dict[str, Any]:
+    """Return what a repository says as JSON data."""
     return {
         "repository": configuration.repository,
         "version": configuration.version,
@@ -81,7 +103,8 @@ def _to_json(configuration: RepositoryConfiguration) -> dict[str, Any]:
     }
 
 
-def _from_json(data: Any) -> RepositoryConfiguration:  # noqa: ANN401 - whatever the file held
+def configuration_from_json(data: Any) -> RepositoryConfiguration:  # noqa: ANN401 - whatever the file held
+    """Return what ``configuration_to_json`` was given. Raises one of ``MALFORMED`` for anything else."""
     return RepositoryConfiguration(
         data["repository"],
         data["version"],

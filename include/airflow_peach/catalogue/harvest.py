@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.problems import Place, Problem
-from airflow_peach.authoring.repository import read_repository
-from airflow_peach.catalogue.configuration_cache import cached
+from airflow_peach.catalogue.configuration_cache import UnreadableRepositoryError, cached
 from airflow_peach.catalogue.model import RepositoryStatus
+from airflow_peach.catalogue.reading import read_in_child
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.commit import CommitFiles
 from airflow_peach.repositories.mirror import CorruptMirrorError, FetchError, Head, Mirror
 
 if TYPE_CHECKING:
@@ -65,15 +64,13 @@ def _harvest(address: RepositoryAddress, settings: Settings, status: RepositoryS
     if head is None:
         return Harvest(status)
     try:
-        return Harvest(status, _read(mirror, settings, head))
+        return _read(mirror, settings, status, head)
     except CorruptMirrorError as error:
         log.warning("%s", error)
-    except PeachError as error:
-        return Harvest(replace(status, error=str(error)))
     status, head = _fetch(mirror, settings, status)
     try:
-        return Harvest(status, _read(mirror, settings, head) if head is not None else None)
-    except PeachError as error:
+        return _read(mirror, settings, status, head) if head is not None else Harvest(status)
+    except CorruptMirrorError as error:
         return Harvest(replace(status, error=str(error)))
 
 
@@ -89,12 +86,14 @@ def _fetch(mirror: Mirror, settings: Settings, status: RepositoryStatus) -> tupl
     return (status if head is None else replace(status, head=head.commit, branch=head.branch)), head
 
 
-def _read(mirror: Mirror, settings: Settings, head: Head) -> RepositoryConfiguration:
-    name, files = mirror.address.name, CommitFiles(mirror, head.commit)
-    # What cannot be written as JSON fails here, where it stops nobody else.
-    return cached(
-        settings.home,
-        name,
-        head.commit,
-        lambda: read_repository(files, repository=name, version=head.version),
-    )
+def _read(mirror: Mirror, settings: Settings, status: RepositoryStatus, head: Head) -> Harvest:
+    home, name, commit = settings.home, mirror.address.name, head.commit
+    try:
+        return Harvest(status, cached(home, name, commit, lambda: read_in_child(mirror, home, commit)))
+    except UnreadableRepositoryError as error:
+        problem = Problem(Place(name, head.version), "", error.cause, error.remedy)
+        return Harvest(replace(status, problems=(problem,)))
+    except CorruptMirrorError:
+        raise
+    except PeachError as error:
+        return Harvest(replace(status, error=str(error)))
