@@ -6,9 +6,9 @@ import contextlib
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.guarded import GUARD
+from airflow_peach.execution.guarded_command import GuardedCommand
 
 if TYPE_CHECKING:
     import threading
@@ -77,15 +78,15 @@ class AirflowProcesses:
 
     def migrate_database(self, stop: threading.Event) -> None:
         """Make or migrate the database. Raises ``AirflowProcessesError`` when that fails."""
-        guard = self._spawn("db-migrate", ["airflow", "db", "migrate"])
-        deadline = time.monotonic() + MIGRATION_SECONDS
-        while guard.poll() is None and not stop.is_set() and time.monotonic() < deadline:
-            stop.wait(POLL_SECONDS)
-        finished = guard.poll() is not None
-        self._end(guard)
-        if stop.is_set():
-            return
-        if not finished or not (self._home.path / "airflow.db").exists():
+        with tempfile.TemporaryFile() as report:
+            guard = self._spawn("db-migrate", ["airflow", "db", "migrate"], report.fileno())
+            deadline = time.monotonic() + MIGRATION_SECONDS
+            while guard.poll() is None and not stop.is_set() and time.monotonic() < deadline:
+                stop.wait(POLL_SECONDS)
+            self._end(guard)
+            report.seek(0)
+            succeeded = any(json.loads(line).get("exit_code") == 0 for line in report)
+        if not succeeded and not stop.is_set():
             raise AirflowProcessesError(f"Airflow's database could not be made; see {self.log('db-migrate')}")
 
     def start(self, stop: threading.Event) -> bool:
@@ -146,36 +147,30 @@ class AirflowProcesses:
             return False
         return all(health.get(part, {}).get("status") == "healthy" for part in parts)
 
-    def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, arguments: list[str], report: int | None = None) -> subprocess.Popen[bytes]:
         """Start ``python -m <arguments>`` under a guard; the pipe to the guard is its lifeline (see ``guard.py``)."""
-        specification = {
-            "argv": [sys.executable, "-m", *arguments],
-            "environment": self._home.environment(),
-            "cwd": str(self._home.path),
-            "time_limit_seconds": FOREVER_SECONDS,
-            "grace_seconds": GRACE_SECONDS,
-            "memory_limit_bytes": 0,
-            "lock": "",
-            "lock_wait_seconds": 0,
-            "sandboxed": False,
-            "descriptors": {},
-        }
+        command = GuardedCommand(
+            argv=(sys.executable, "-m", *arguments),
+            environment=self._home.environment(),
+            cwd=self._home.path,
+            time_limit_seconds=FOREVER_SECONDS,
+            grace_seconds=GRACE_SECONDS,
+        )
         with self.log(name).open("ab") as log, Path(os.devnull).open("wb") as nowhere:
-            specification |= {"output": log.fileno(), "report": nowhere.fileno()}
+            output, report = log.fileno(), nowhere.fileno() if report is None else report
             guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(GUARD)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                pass_fds=(log.fileno(), nowhere.fileno()),
+                pass_fds=(output, report),
                 cwd="/",
-                env={},
+                env={variable: os.environ[variable] for variable in ("LD_LIBRARY_PATH",) if variable in os.environ},
                 start_new_session=True,
             )
-        message = json.dumps(specification).encode()
         if guard.stdin is None:
             raise AssertionError("stdin=PIPE gives a pipe")
-        guard.stdin.write(struct.pack(">Q", len(message)) + message)
+        guard.stdin.write(command.message(output=output, report=report, descriptors={}))
         guard.stdin.flush()
         return guard
 

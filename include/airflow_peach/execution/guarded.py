@@ -14,11 +14,10 @@ import json
 import os
 import selectors
 import signal
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,9 @@ class _Call:
         )
         for descriptor in (*passed, self._lifeline_reader):
             self._close(descriptor)
-        message = json.dumps(self._specification(descriptors)).encode()
+        message = self._command.message(output=self._output_writer, report=self._report_writer, descriptors=descriptors)
         with contextlib.suppress(BrokenPipeError):  # killed already: ``follow`` will see it
-            _write_all(self._lifeline, struct.pack(">Q", len(message)) + message)
+            _write_all(self._lifeline, message)
         return guard
 
     def follow(self, guard: subprocess.Popen[bytes]) -> GuardReport:
@@ -190,22 +189,6 @@ class _Call:
             return GuardReport("guard_lost", result=bytes(self._result))
         survivors = tuple(self._ended.pop("survivors", ()))
         return GuardReport(**self._ended, survivors=survivors, result=bytes(self._result))
-
-    def _specification(self, descriptors: Mapping[int, int]) -> dict[str, Any]:
-        command = self._command
-        return {
-            "argv": list(command.argv),
-            "environment": dict(command.environment),
-            "cwd": str(command.cwd),
-            "time_limit_seconds": command.time_limit_seconds,
-            "grace_seconds": command.grace_seconds,
-            "memory_limit_bytes": command.memory_limit_bytes,
-            "sandboxed": command.sandboxed,
-            "output": self._output_writer,
-            "report": self._report_writer,
-            "locks": list(command.lock_descriptors),
-            "descriptors": dict(descriptors),
-        }
 
     def _pipe(self) -> tuple[int, int]:
         reader, writer = os.pipe()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,31 @@ class GuardedCommand:
     sandboxed: bool = False
     specification: bytes = field(default=b"", repr=False)
     result_limit_bytes: int = 0
+
+    def message(self, *, output: int, report: int, descriptors: Mapping[int, int]) -> bytes:
+        """Return what the guard reads first from its standard input; see ``guarded.py``.
+
+        Args:
+            output: the guard's descriptor that takes the command's standard output and error.
+            report: the one that takes the guard's own report.
+            descriptors: further ones of the command: its number to the guard's.
+        """
+        content = json.dumps(
+            {
+                "argv": list(self.argv),
+                "environment": dict(self.environment),
+                "cwd": str(self.cwd),
+                "time_limit_seconds": self.time_limit_seconds,
+                "grace_seconds": self.grace_seconds,
+                "memory_limit_bytes": self.memory_limit_bytes,
+                "sandboxed": self.sandboxed,
+                "output": output,
+                "report": report,
+                "locks": list(self.lock_descriptors),
+                "descriptors": dict(descriptors),
+            }
+        ).encode()
+        return struct.pack(">Q", len(content)) + content
 
 
 @dataclass(frozen=True)
