@@ -96,4 +96,4 @@ def test_nor_is_one_transformed_that_would_take_minutes() -> None:
 def test_empty_lines_and_spaces_without_end_cost_nothing(source: str) -> None:
     begin = time.perf_counter()
     to_python(source)
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 10
