@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Airflow and its libraries warn of each other
 ]
 
+# No other test's: all share one database.
+CODOPS = "listened"
 ONE_FAILED = {"environment": "success", "first": "failed", "second": "success"}
 ALL_GOOD = {"environment": "success", "first": "success", "second": "skipped"}
 
@@ -37,7 +39,7 @@ ALL_GOOD = {"environment": "success", "first": "success", "second": "skipped"}
 @pytest.fixture
 def session(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", BUNDLES)
-    write_catalogue(home, catalogue_of("debr", "first", "second"))
+    write_catalogue(home, catalogue_of(CODOPS, "first", "second"))
     with create_session() as session:
         yield session
 
@@ -55,7 +57,7 @@ def test_airflow_has_the_listener() -> None:
 
 
 def test_a_run_with_a_failed_task_is_failed_although_its_last_task_succeeded(session: Session) -> None:
-    run = recorded_run("debr", "one-failed", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "one-failed", ONE_FAILED, session)
     assert decided(run, session) == "failed"
     assert run.end_date is not None
 
@@ -63,24 +65,24 @@ def test_a_run_with_a_failed_task_is_failed_although_its_last_task_succeeded(ses
 def test_without_the_listener_airflow_calls_it_a_success(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this module is for; when this fails, Airflow has changed and the module can go."""
     monkeypatch.setattr(run_state, "_tell_the_truth", lambda _: None)
-    run = recorded_run("debr", "without", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "without", ONE_FAILED, session)
     assert decided(run, session) == "success"
 
 
 @pytest.mark.parametrize("state", ["failed", "upstream_failed"])
 def test_any_failed_task_counts(session: Session, state: str) -> None:
-    run = recorded_run("debr", f"any-{state}", ONE_FAILED | {"first": "success", "environment": state}, session)
+    run = recorded_run(CODOPS, f"any-{state}", ONE_FAILED | {"first": "success", "environment": state}, session)
     assert decided(run, session) == "failed"
 
 
 def test_a_run_whose_tasks_succeeded_or_were_skipped_is_a_success(session: Session) -> None:
-    recorded_run("debr", "another", ONE_FAILED, session)
-    run = recorded_run("debr", "all-good", ALL_GOOD, session)
+    recorded_run(CODOPS, "another", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "all-good", ALL_GOOD, session)
     assert decided(run, session) == "success"
 
 
 def test_a_run_that_is_not_over_is_left_alone(session: Session) -> None:
-    run = recorded_run("debr", "running", ONE_FAILED | {"second": "running"}, session)
+    run = recorded_run(CODOPS, "running", ONE_FAILED | {"second": "running"}, session)
     assert decided(run, session) == "running"
 
 
@@ -89,7 +91,7 @@ def test_a_run_that_a_person_marked_stays(session: Session) -> None:
     from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates  # noqa: PLC0415
     from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state  # noqa: PLC0415
 
-    run = recorded_run("debr", "marked", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "marked", ONE_FAILED, session)
     dag = run.get_dag()
     patch_dag_run_state(dag=dag, dag_run=run, state=DagRunMutableStates.SUCCESS, session=session)
     session.commit()
@@ -97,7 +99,7 @@ def test_a_run_that_a_person_marked_stays(session: Session) -> None:
 
 
 def test_a_dag_of_somebody_else_is_not_touched(session: Session) -> None:
-    run = recorded_run("debr", "not-ours", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "not-ours", ONE_FAILED, session)
     run.get_dag().tags = {"team-x"}
     assert decided(run, session) == "success"
 
@@ -109,16 +111,16 @@ def test_an_error_in_it_ends_nothing(
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(run_state, "_tell_the_truth", broken)
-    run = recorded_run("debr", "broken", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "broken", ONE_FAILED, session)
     assert decided(run, session) == "success"
     (record,) = [record for record in caplog.records if record.name == run_state.__name__]
-    assert record.getMessage() == "the state of run broken of debr could not be checked"
+    assert record.getMessage() == f"the state of run broken of {CODOPS} could not be checked"
     assert record.exc_info is not None
 
 
 def test_a_run_that_no_session_holds_is_told_true_too(session: Session) -> None:
     """`airflow dags test` decides on such a run."""
-    run = recorded_run("debr", "detached", ONE_FAILED, session)
+    run = recorded_run(CODOPS, "detached", ONE_FAILED, session)
     dag = run.get_dag()
     session.commit()
     session.refresh(run)

@@ -28,18 +28,19 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Airflow and its libraries warn of each other
 ]
 
-# Of a year that no other test writes of.
+# No other test's: all share one database.
+CODOPS = "watched"
 NOON = dt.datetime(2031, 5, 1, 12, tzinfo=dt.timezone.utc)
 STATES = {"environment": "success", "first": "failed", "second": "success", "third": "skipped"}
 
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session on a database where ``debr`` is published and nothing of it is committed."""
+    """A session on a database where ``CODOPS`` is published and nothing of it is committed."""
     monkeypatch.setenv("AIRFLOW__PEACH__HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path / "bundles"))
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", BUNDLES)
-    write_catalogue(tmp_path / "home", catalogue_of("debr", "first", "second", "third"))
+    write_catalogue(tmp_path / "home", catalogue_of(CODOPS, "first", "second", "third"))
     with create_session() as session:
         yield session
         session.rollback()
@@ -51,7 +52,7 @@ def seconds(count: float) -> dt.timedelta:
 
 def ended(session: Session, name: str, states: dict[str, str], ends: dict[str, float]) -> DagRun:
     """Record a run whose tasks took two seconds and ended so many seconds after noon."""
-    run = recorded_run("debr", name, states, session)
+    run = recorded_run(CODOPS, name, states, session)
     run.start_date = NOON
     for instance in run.get_task_instances(session=session):
         if instance.task_id in ends:
@@ -70,7 +71,7 @@ def test_ended_executions_come_in_the_order_of_their_ends_with_their_records(ses
     push(session, run, "first", {"version": "abc12345", "reason": "ValueError: x"})
     push(session, run, "first", {"not": "a record"}, key="return_value")
     push(session, run, "second", {"version": "abc12345", "run_seconds": 1.5})
-    found = [one for one in ended_executions(session, ["debr"], since=NOON) if one.run_id == "order"]
+    found = [one for one in ended_executions(session, [CODOPS], since=NOON) if one.run_id == "order"]
     assert [(one.task_id, one.status) for one in found] == [
         ("environment", "success"),
         ("second", "success"),
@@ -80,7 +81,7 @@ def test_ended_executions_come_in_the_order_of_their_ends_with_their_records(ses
     assert environment.record == {}
     assert second.record == {"version": "abc12345", "run_seconds": 1.5}
     assert first == Execution(
-        dag_id="debr",
+        dag_id=CODOPS,
         task_id="first",
         run_id="order",
         try_number=1,
@@ -90,18 +91,18 @@ def test_ended_executions_come_in_the_order_of_their_ends_with_their_records(ses
         record={"version": "abc12345", "reason": "ValueError: x"},
     )
     assert first.duration_seconds == 2
-    assert first.key == ("debr", "order", "first", 1)
+    assert first.key == (CODOPS, "order", "first", 1)
 
 
 def test_since_is_a_border_that_belongs_to_it(session: Session) -> None:
     ended(session, "since", STATES, {"environment": 1, "first": 2, "second": 3})
-    tasks = [one.task_id for one in ended_executions(session, ["debr"], since=NOON + seconds(2))]
+    tasks = [one.task_id for one in ended_executions(session, [CODOPS], since=NOON + seconds(2))]
     assert tasks == ["first", "second"]
 
 
 def test_what_has_not_ended_and_what_is_not_asked_for_is_not_there(session: Session) -> None:
     ended(session, "running", STATES | {"second": "running", "first": "removed"}, {"environment": 1, "second": 2})
-    assert [one.task_id for one in ended_executions(session, ["debr"], since=NOON)] == ["environment"]
+    assert [one.task_id for one in ended_executions(session, [CODOPS], since=NOON)] == ["environment"]
     assert ended_executions(session, ["sesr"], since=NOON) == []
     assert ended_executions(session, [], since=NOON) == []
 
@@ -111,7 +112,7 @@ def test_an_execution_that_was_killed_before_its_start_was_noted_has_no_duration
     (instance,) = [one for one in run.get_task_instances(session=session) if one.task_id == "first"]
     instance.start_date = None
     session.flush()
-    (killed,) = ended_executions(session, ["debr"], since=NOON)
+    (killed,) = ended_executions(session, [CODOPS], since=NOON)
     assert (killed.start, killed.duration_seconds, killed.record) == (None, 0.0, {})
 
 
@@ -120,7 +121,7 @@ def test_a_record_that_is_none_of_ours_is_as_good_as_none(session: Session, valu
     """XComs can be written by anybody who may edit them."""
     run = ended(session, "foreign", STATES, {"first": 2})
     push(session, run, "first", value)
-    (execution,) = ended_executions(session, ["debr"], since=NOON)
+    (execution,) = ended_executions(session, [CODOPS], since=NOON)
     assert execution.record == {}
 
 
@@ -132,13 +133,13 @@ def test_records_are_read_however_they_were_stored(session: Session, stored: Any
     XComModel.set(
         XCOM_KEY,
         stored,
-        dag_id="debr",
+        dag_id=CODOPS,
         task_id="first",
         run_id=run.run_id,
         serialize=False,
         session=session,
     )
-    (execution,) = ended_executions(session, ["debr"], since=NOON)
+    (execution,) = ended_executions(session, [CODOPS], since=NOON)
     assert execution.record == record
 
 
@@ -155,7 +156,7 @@ def test_ended_runs_counts_those_that_began_and_ended_since(session: Session) ->
         if name == "early":
             run.start_date = NOON - seconds(1)
     session.flush()
-    assert ended_runs(session, ["debr", "sesr"], since=NOON) == {"debr": 2, "sesr": 0}
+    assert ended_runs(session, [CODOPS, "sesr"], since=NOON) == {CODOPS: 2, "sesr": 0}
     assert ended_runs(session, [], since=NOON) == {}
 
 
@@ -171,8 +172,8 @@ def test_they_cost_two_small_queries(session: Session) -> None:
     engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", note)
     try:
-        assert len(ended_executions(session, ["debr"], since=NOON)) == 6
-        ended_runs(session, ["debr"], since=NOON)
+        assert len(ended_executions(session, [CODOPS], since=NOON)) == 6
+        ended_runs(session, [CODOPS], since=NOON)
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 2
