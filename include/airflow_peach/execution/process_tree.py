@@ -171,7 +171,9 @@ class Tree:
         processes = descendants(os.getpid())
         resident = sum(process.resident_bytes for process in processes)
         if 0 < self._limit_bytes < resident:
-            resident = proportional_bytes(processes)
+            # Twice: while processes that share memory end one after the other, the shares read so far are too small
+            # for those that are left, and their sum is too large.
+            resident = min(proportional_bytes(processes), proportional_bytes(descendants(os.getpid())))
         self._peak_bytes = max(self._peak_bytes, resident)
         reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         running = sum(process.cpu_seconds for process in processes)
