@@ -60,8 +60,8 @@ class Settings:
     dag_id_prefix: str = _setting("", "Put before each codops to make the id of its DAG.")
     loop_min_interval_seconds: float = _setting(
         "60",
-        "Least number of seconds between the starts of two runs of a loop; 0 starts the next run as soon "
-        "as the last has ended.",
+        "Seconds between the starts of two runs of a loop while it keeps up; after a longer run the next ones follow "
+        "at once until it has caught up. 0 starts the next run as soon as the last has ended.",
     )
     time_limit_seconds: float = _setting("3600", "Hard limit in seconds of one execution in an organisation's loop.")
     metadata_time_limit_seconds: float = _setting("300", "Hard limit in seconds of one execution in the metadata loop.")
