@@ -181,7 +181,7 @@ CODE = """
     import os, pathlib
 
     def task():
-        assert not pathlib.Path("/opt/airflow").exists()
+        assert not list(pathlib.Path("/opt/airflow").glob("*"))
         assert not [name for name in os.environ if "AIRFLOW" in name]
         print("it ran")
 

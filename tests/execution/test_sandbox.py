@@ -101,9 +101,10 @@ def test_nothing_but_its_own_can_be_written(run_task: RunTask, bare_environment:
         "/usr/new",
         "/new",
         "/etc/new",
-        sandbox.__file__,
         str(Path(sandbox.__file__).with_name("launcher.py")),
     ]
+    if not sandbox.__file__.startswith("/tmp/"):  # noqa: S108 - a checkout there: the sandbox has a /tmp of its own
+        targets.append(sandbox.__file__)
     body = f"""[attempt(path) for path in {targets!r}]
 
 def attempt(path):
