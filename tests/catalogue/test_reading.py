@@ -16,9 +16,9 @@ from airflow_peach.catalogue.configuration_cache import UnreadableRepositoryErro
 from airflow_peach.catalogue.reading import read_in_child
 from airflow_peach.catalogue.store import read_organisation
 from airflow_peach.catalogue.sync import sync
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles
 from airflow_peach.repositories.mirror import Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

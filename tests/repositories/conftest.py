@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.mirror import Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_peach.processes import ProgramMissingError
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.git_environment import git_environment, redact, redact_text
 from airflow_peach.repositories.mirror import FetchError, Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_without_git_the_message_says_so(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
         "from airflow_peach.repositories.mirror import Mirror, FetchError\n"
-        "from airflow_peach.repositories.sources import RepositoryAddress\n"
+        "from airflow_peach.repositories.address import RepositoryAddress\n"
         f"mirror = Mirror(Path({str(tmp_path)!r}), RepositoryAddress('x', '/x'), 'master')\n"
         "try: mirror.fetch(5)\n"
         "except FetchError as error: print(error)\n"

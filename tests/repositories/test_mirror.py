@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.mirror import FetchError, Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 from airflow_peach.storage import locked
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from airflow_peach.repositories.mirror import CorruptMirrorError, FetchError, He
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryConfiguration
-    from airflow_peach.repositories.sources import RepositoryAddress
+    from airflow_peach.repositories.address import RepositoryAddress
     from airflow_peach.settings import Settings
 
 log = logging.getLogger(__name__)

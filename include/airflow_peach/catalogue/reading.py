@@ -26,9 +26,9 @@ from airflow_peach.catalogue.configuration_cache import (
 from airflow_peach.catalogue.serialise import dump
 from airflow_peach.errors import PeachError
 from airflow_peach.processes import Completed, ProcessTimeoutError, run
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles, ListingLimitError
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, CorruptMirrorError, Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

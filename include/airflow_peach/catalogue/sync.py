@@ -15,7 +15,9 @@ from airflow_peach.catalogue.merge import merge
 from airflow_peach.catalogue.model import RepositoryStatus
 from airflow_peach.catalogue.store import prune_snapshots, read_catalogue, write_catalogue
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.sources import Discovery, RepositoryAddress, discover_all
+from airflow_peach.repositories.address import RepositoryAddress
+from airflow_peach.repositories.sources.discovery import Discovery, combine
+from airflow_peach.repositories.sources.opening import open_sources
 from airflow_peach.storage import locked
 
 if TYPE_CHECKING:
@@ -121,7 +123,9 @@ def watch(
 def _sync(settings: Settings, platform: Platform, progress: Callable[[str], None], started: float) -> SyncReport:
     now = dt.datetime.now(dt.timezone.utc)
     previous = read_catalogue(settings.home)
-    discovery = discover_all(platform.sources)
+    discovery = combine(
+        source.discover(started + settings.fetch_timeout_seconds) for source in open_sources(platform.sources)
+    )
     harvests = _harvest_all(_addresses(discovery, previous), settings, previous, progress)
     statuses = {each.status.name: each.status for each in harvests}
     configurations = [each.configuration for each in harvests if each.configuration is not None]

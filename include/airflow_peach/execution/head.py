@@ -15,9 +15,9 @@ from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.claims import may_still_define
 from airflow_peach.catalogue.store import UnreadableFileError, read_statuses
 from airflow_peach.errors import PeachError
+from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, FetchError, Mirror
-from airflow_peach.repositories.sources import RepositoryAddress
 from airflow_peach.values import encode
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from airflow_peach.storage import LockedError, locked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from airflow_peach.repositories.address import RepositoryAddress
     from airflow_peach.repositories.git_command import RepositoryGit
-    from airflow_peach.repositories.sources import RepositoryAddress
 
 log = logging.getLogger(__name__)
 

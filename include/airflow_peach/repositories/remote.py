@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_peach.repositories.git_environment import GitError, open_git
 
-_HEADS = "refs/heads/"
+HEADS = "refs/heads/"
 _BRANCHES_NAMED = 5
 
 
@@ -32,25 +32,25 @@ def ask_remote(url: str, branch: str, deadline: float) -> RemoteHead:
         GitError: it cannot be reached, is empty, or leaves open which branch is meant.
         ProcessTimeoutError: no answer before the deadline.
     """
-    refs, default = _list(url, deadline, "HEAD", _HEADS + branch)
-    if _HEADS + branch in refs:
-        return RemoteHead(refs[_HEADS + branch], _HEADS + branch, branch)
+    refs, default = _list(url, deadline, "HEAD", HEADS + branch)
+    if HEADS + branch in refs:
+        return RemoteHead(refs[HEADS + branch], HEADS + branch, branch)
     if "HEAD" in refs:
         # A detached HEAD has no branch; its commit is what the remote shows.
         ref = default or "HEAD"
-        return RemoteHead(refs["HEAD"], ref, ref.removeprefix(_HEADS))
+        return RemoteHead(refs["HEAD"], ref, ref.removeprefix(HEADS))
     # Nothing, or a HEAD that names a branch nobody pushed (`git init --bare`, then a push of another).
-    refs, _ = _list(url, deadline, _HEADS + "*")
+    refs, _ = _list(url, deadline, HEADS + "*")
     if not refs:
         raise GitError("it is empty: nothing was pushed to it, or everything was removed")
     if len(refs) > 1:
-        names = ", ".join(sorted(ref.removeprefix(_HEADS) for ref in refs)[:_BRANCHES_NAMED])
+        names = ", ".join(sorted(ref.removeprefix(HEADS) for ref in refs)[:_BRANCHES_NAMED])
         raise GitError(
             f"it has no branch '{branch}' and its default branch does not exist; push '{branch}', or make one "
             f"of its branches ({names}) the default"
         )
     ((ref, commit),) = refs.items()
-    return RemoteHead(commit, ref, ref.removeprefix(_HEADS))
+    return RemoteHead(commit, ref, ref.removeprefix(HEADS))
 
 
 def remaining_seconds(deadline: float) -> float:
@@ -69,6 +69,6 @@ def _list(url: str, deadline: float, *patterns: str) -> tuple[dict[str, str], st
         if value.startswith("ref: "):
             default = value.removeprefix("ref: ") if ref == "HEAD" else default
         # A pattern matches at the end of a name: refs/remotes/x/HEAD is not meant.
-        elif ref == "HEAD" or ref.startswith(_HEADS):
+        elif ref == "HEAD" or ref.startswith(HEADS):
             refs[ref] = value
     return refs, default

@@ -1,0 +1,1 @@
+"""Where repositories are found: one module for each kind of source."""
