@@ -23,10 +23,8 @@ from airflow_peach.catalogue.sync import sync
 from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
 from airflow_peach.execution.environments.store import EnvironmentBuildError
 from airflow_peach.execution.task_run import (
-    LABEL_CHARACTERS,
     Outcome,
     TaskRun,
-    _file_name,
     needs_kernel,
     run_task,
 )
@@ -522,27 +520,3 @@ def test_the_executed_notebook_is_kept(world: World) -> None:
     (artefact,) = folder.iterdir()
     assert artefact.name == "scheduled__2024-01-01T00:00:00+00:00-1.ipynb"
     assert "a cell" in artefact.read_text(encoding="utf-8")
-
-
-LABELS = (
-    "scheduled__2024-01-01T00:00:00+00:00-1",
-    "../../../../escape",
-    "/etc/x",
-    ".",
-    "a b",
-    "a_b",
-    "nul\0 and\nline",
-    "ä" * 300 + "-1",
-    "ä" * 300 + "-2",
-)
-
-
-def test_artefacts_have_names_of_their_own_within_their_folder() -> None:
-    names = {_file_name(label) for label in LABELS}
-    assert len(names) == len(LABELS)
-    assert LABELS[0] in names
-    for name in names:
-        assert Path(name).name == name
-        assert not name.startswith(".")
-        assert name.isprintable()
-        assert len(name.encode()) <= LABEL_CHARACTERS + 9

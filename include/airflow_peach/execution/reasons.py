@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 REASON_LIMIT_CHARACTERS = 1000
 # A shell, and bubblewrap, report a death by signal as an exit code.
 SIGNAL_EXIT_CODE = 128
+# How the reason of an execution begins that was ended at its time limit.
+TIMED_OUT = "timed out after"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) 
     if report.kind == "exited":
         return _exit_reason(exit_code(report, news, sandboxed=sandboxed), news, sandboxed=sandboxed)
     return {
-        "timed_out": f"timed out after {limits.time_limit_seconds:g} s",
+        "timed_out": f"{TIMED_OUT} {limits.time_limit_seconds:g} s",
         "memory": f"killed: memory limit {_binary_size(limits.memory_limit_bytes)}",
         "processes": "killed: too many processes",
         "cancelled": "cancelled",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_peach.errors import PeachError
+from airflow_peach.execution.artefacts import artefact_path
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.execution_folder import execution_folder
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 class NoEnvironmentError(PeachError):
     """The organisation has no environment; the message is why it could not be built."""
 
-
-# Of an execution's label in a file name, which has 255 bytes at most.
-LABEL_CHARACTERS = 200
 
 Emit = Callable[[str], None]
 Record = dict[str, Any]
@@ -192,7 +188,7 @@ def _request(
     scratch.mkdir()
     terms = run.organisation.terms
     memory = settings.memory_limit_bytes if terms.memory_limit_bytes is None else terms.memory_limit_bytes
-    artefact = settings.home / "artefacts" / run.task.codops / run.task.name / f"{_file_name(run.label)}.ipynb"
+    artefact = artefact_path(settings.home, run.task.codops, run.task.name, run.label)
     return ExecutionRequest(
         codops=run.task.codops,
         task=run.task.name,
@@ -217,14 +213,6 @@ def _request(
         artefact=artefact if run.task.full_notebook else None,
         lock_descriptors=place.lock_descriptors,
     )
-
-
-def _file_name(label: str) -> str:
-    """Return a file name for a label: itself if it may be one, else one of its own that looks like it."""
-    safe = re.sub(r"[^A-Za-z0-9_.:~+-]", "_", label).lstrip(".")[:LABEL_CHARACTERS]
-    if safe == label:
-        return label
-    return f"{safe}-{hashlib.sha256(label.encode(errors='backslashreplace')).hexdigest()[:8]}"
 
 
 def _figures(result: ExecutionResult) -> Record:

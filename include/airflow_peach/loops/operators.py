@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.python import PythonVirtualenvOperator
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTerminated
 
 from airflow_peach.errors import PeachError
+from airflow_peach.execution.artefacts import execution_label
 from airflow_peach.execution.task_run import Outcome, TaskRun, needs_kernel, run_task
 from airflow_peach.loops import identifiers
 from airflow_peach.loops.connections import index_credentials
@@ -196,7 +197,7 @@ class NotebookOperator(PeachOperator):
                 organisation=self.organisation,
                 task=self.peach_task,
                 loop=self.peach_task.loop,
-                label=f"{ti.run_id}-{ti.try_number}",
+                label=execution_label(ti.run_id, ti.try_number),
                 time_limit_seconds=self._limit_seconds(),
                 args=request.args,
                 variables=organisation_variables(self.organisation.codops),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,9 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.state import DagRunState, TaskInstanceState
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
-from airflow_peach.loops.identifiers import XCOM_KEY
+from airflow_peach.monitoring.queries.records import read_record, record_of_instance
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -65,17 +64,7 @@ def ended_executions(session: Session, dag_ids: Collection[str], *, since: dt.da
             TaskInstance.end_date,
             XComModel.value,
         )
-        .join(
-            XComModel,
-            and_(
-                XComModel.dag_id == TaskInstance.dag_id,
-                XComModel.run_id == TaskInstance.run_id,
-                XComModel.task_id == TaskInstance.task_id,
-                XComModel.map_index == TaskInstance.map_index,
-                XComModel.key == XCOM_KEY,
-            ),
-            isouter=True,
-        )
+        .join(XComModel, record_of_instance(), isouter=True)
         .where(
             TaskInstance.dag_id.in_(dag_ids),
             TaskInstance.state.in_(ENDED),
@@ -92,7 +81,7 @@ def ended_executions(session: Session, dag_ids: Collection[str], *, since: dt.da
             status=str(row.state),
             start=row.start_date,
             end=row.end_date,
-            record=_record(row.value),
+            record=read_record(row.value),
         )
         for row in rows
     ]
@@ -112,13 +101,3 @@ def ended_runs(session: Session, dag_ids: Collection[str], *, since: dt.datetime
     counts: dict[str, int] = dict.fromkeys(dag_ids, 0)
     counts.update({row[0]: row[1] for row in rows})
     return counts
-
-
-def _record(value: object) -> Mapping[str, Any]:
-    # The task execution API stores JSON as it is, everything else stores it as text. Whoever may edit XComs, may
-    # store anything.
-    try:
-        content = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
