@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def airflow_app(airflow_database: None) -> Iterator[FastAPI]:
+def airflow_app(airflow_database: None) -> Iterator[FastAPI]:  # noqa: ARG001 - makes the tables
     """Airflow's whole API server with all plugins, as an app."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Airflow's own
