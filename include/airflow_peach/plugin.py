@@ -14,14 +14,26 @@ from airflow_peach.loops import run_state
 
 
 class PeachPlugin(AirflowPlugin):
-    """Registers the listener that keeps the states of runs true, and the API."""
+    """Registers the listener that keeps the states of runs true, the API, and the Tasks page."""
 
     name = "peach"
     listeners = [run_state]  # noqa: RUF012 - as the base class declares it
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """The API; imported, which takes a second, only by who asks for it: Airflow's API server."""
+        """The API and the page's files; imported, which takes a second, only by who asks: Airflow's API server."""
         from airflow_peach.monitoring.api.app import URL_PREFIX, create_app  # noqa: PLC0415
+        from airflow_peach.monitoring.page.files import URL_PREFIX as PAGE_URL_PREFIX  # noqa: PLC0415
+        from airflow_peach.monitoring.page.serving import PageFiles  # noqa: PLC0415
 
-        return [{"name": "peach", "app": create_app(), "url_prefix": URL_PREFIX}]
+        return [
+            {"name": "peach", "app": create_app(), "url_prefix": URL_PREFIX},
+            {"name": "peach-page", "app": PageFiles(), "url_prefix": PAGE_URL_PREFIX},
+        ]
+
+    @cached_property
+    def react_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The Tasks page; its address holds a hash of its files, so they are read by who asks."""
+        from airflow_peach.monitoring.page.files import react_app  # noqa: PLC0415
+
+        return [react_app()]
