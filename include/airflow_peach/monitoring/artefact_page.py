@@ -88,6 +88,8 @@ def render_in_child(notebook: bytes) -> bytes:
 
 def render(notebook: str) -> str:
     """Return the notebook as an HTML page; in this process, without limits. Raises what nbconvert raises."""
+    # jsonschema would build a grammar of addresses with it, which takes five seconds; no address is checked here.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import nbformat  # noqa: PLC0415 - only the child needs them, and they take half a second
     from nbconvert.exporters import HTMLExporter  # noqa: PLC0415
 
