@@ -223,6 +223,15 @@ class TestDeletion:
         world.merge(a=file())
         assert world.catalogue.organisations == {}
 
+    def test_a_tombstone_of_the_future_stays_no_longer_than_a_day_either(self, world: World) -> None:
+        world.merge(a=file("x"))
+        world.now += dt.timedelta(days=3650)
+        world.merge(a=file())
+        world.now -= dt.timedelta(days=3650)
+        world.merge(a=file())
+
+        assert world.catalogue.organisations["debr"].tombstone_until == NOW + TOMBSTONE_AGE
+
     def test_a_tombstone_comes_to_life_again(self, world: World) -> None:
         world.merge(a=file("x"))
         world.merge()

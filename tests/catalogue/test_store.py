@@ -191,7 +191,8 @@ class TestSnapshots:
         for version in (old, current):
             os.utime(snapshot_path(tmp_path, version), (long_ago, long_ago))
 
-        assert prune_snapshots(tmp_path, keep_days=30) == (old,)
+        assert prune_snapshots(tmp_path, keep_days=30, keep_newest=2) == ()
+        assert prune_snapshots(tmp_path, keep_days=30, keep_newest=0) == (old,)
 
         assert current_snapshot(tmp_path) == current
         assert snapshot_path(tmp_path, young).is_dir()
@@ -202,7 +203,7 @@ class TestSnapshots:
 
         write_catalogue(tmp_path, Catalogue())
 
-        assert prune_snapshots(tmp_path) == ()
+        assert prune_snapshots(tmp_path, keep_newest=0) == ()
 
 
 class TestDamage:

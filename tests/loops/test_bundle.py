@@ -89,6 +89,47 @@ def test_a_catalogue_that_comes_back_is_parsed_at_once(one_task: Path) -> None:
     assert time.time() - (first / "peach_loops.py").stat().st_mtime < 60
 
 
+def test_a_home_that_is_gone_takes_no_loop_along(one_task: Path) -> None:
+    made = bundle()
+    published = made.path
+    one_task.rename(one_task.with_name("unmounted"))
+    made.refresh()
+    assert made.path == published
+
+    one_task.with_name("unmounted").rename(one_task)
+    write_catalogue(one_task, catalogue_of("debr", "first", "second"))
+    made.refresh()
+    assert made.path != published
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xff", b"0123456789abcdef\n"])
+def test_a_damaged_pointer_to_the_newest_version_takes_no_loop_along(one_task: Path, content: bytes) -> None:
+    made = bundle()
+    published = made.path
+    (one_task / "snapshots" / "current").write_bytes(content)
+    made.refresh()
+    assert made.path == published
+
+
+def test_what_cannot_be_published_is_one_line_and_the_version_before_stays(
+    one_task: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bundle()
+    published = made.path
+    write_catalogue(one_task, catalogue_of("debr", "first", "second"))
+    blocked = made.versions_dir / str(current_snapshot(one_task))
+    blocked.write_text("a file in its place")
+
+    made.refresh()
+
+    (line,) = caplog.messages
+    assert line.endswith(f"could not be written; check the disk and its permissions; version {published.name} stays")
+    assert made.path == published
+    blocked.unlink()
+    made.refresh()
+    assert made.path == blocked
+
+
 def test_each_repository_with_problems_has_a_file_that_shows_them(home: Path) -> None:
     write_catalogue(home, catalogue_of("debr", "first", problem="unknown key"))
     (file,) = bundle().path.glob("problem_*.py")

@@ -130,6 +130,18 @@ def test_a_force_push(remote: Any, mirror: Mirror) -> None:
     assert mirror.git().cat_file("-t", old.commit) == "commit"
 
 
+@pytest.mark.parametrize("date", ["99999999999999 +0000", "99999999999999999999999 +0000", "tomorrow", ""])
+def test_a_commit_of_an_impossible_time_is_a_head(remote: Any, mirror: Mirror, date: str) -> None:
+    tree = remote.git("write-tree")
+    text = f"tree {tree}\nauthor a <a> 0 +0000\ncommitter a <a> {date}\n\nx\n"
+    commit = remote.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", data=text.encode())
+    remote.git("update-ref", "refs/heads/master", commit)
+
+    head = mirror.fetch(LIMIT)
+
+    assert (head.commit, head.committed_at.year) == (commit, 1970)
+
+
 def test_a_shallow_remote(remote: Any, tmp_path: Path) -> None:
     remote.commit({"a": "1"})
     commit = remote.commit({"a": "2"})

@@ -128,7 +128,8 @@ def _tombstones(
 ) -> Iterator[tuple[str, dt.datetime]]:
     """Yield the organisations that have no task any more, each with the time until which its DAG stays."""
     for codops, organisation in previous.organisations.items():
-        until = organisation.tombstone_until or now + TOMBSTONE_AGE
+        # No later than a day from now: the clock may have been in the future when it was written.
+        until = min(organisation.tombstone_until or now + TOMBSTONE_AGE, now + TOMBSTONE_AGE)
         if codops not in present and until > now:
             yield codops, until
 

@@ -189,15 +189,19 @@ def read_snapshot_problems(folder: Path) -> dict[str, tuple[Problem, ...]]:
     return {}
 
 
-def prune_snapshots(home: Path, keep_days: float = 30) -> tuple[str, ...]:
-    """Remove the snapshots that were not current for ``keep_days``; return their versions."""
+def prune_snapshots(home: Path, keep_days: float = 30, keep_newest: int = 20) -> tuple[str, ...]:
+    """Remove the snapshots that were not current for ``keep_days``; return their versions.
+
+    The current one and the ``keep_newest`` before it stay however old they are: ages are those of the machine's
+    clock, and runs are pinned to one of the last.
+    """
     current, oldest = current_snapshot(home), time.time() - keep_days * _DAY_SECONDS
-    removed = []
-    for folder in sorted((home / "snapshots").glob("[!.]*/")):
-        if folder.is_dir() and folder.name != current and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder)
-            removed.append(folder.name)
-    return tuple(removed)
+    ages = {folder: folder.stat().st_mtime for folder in (home / "snapshots").glob("[!.]*/") if folder.is_dir()}
+    replaced = sorted((folder for folder in ages if folder.name != current), key=lambda folder: -ages[folder])
+    removed = [folder for folder in replaced[keep_newest:] if ages[folder] < oldest]
+    for folder in removed:
+        shutil.rmtree(folder)
+    return tuple(sorted(folder.name for folder in removed))
 
 
 def _read_or_error(folder: Path, codops: str) -> Organisation | UnreadableFileError:
@@ -216,11 +220,14 @@ def _publish(home: Path, files: Mapping[str, str]) -> str:
     folder = snapshot_path(home, version)
     if not _holds(folder, files):
         beside = Path(tempfile.mkdtemp(dir=snapshots, prefix=".new-"))
-        for name, text in files.items():
-            write_text(beside / name, text)
-        if folder.exists():  # damaged since it was written
-            folder.rename(snapshots / f".damaged-{version}")
-        beside.rename(folder)
+        try:
+            for name, text in files.items():
+                write_text(beside / name, text)
+            if folder.exists():  # damaged since it was written
+                folder.rename(snapshots / f".damaged-{version}")
+            beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
     if current_snapshot(home) not in {None, version}:
         # Its age counts from when it was last current.
         snapshot_path(home, str(current_snapshot(home))).touch()

@@ -66,16 +66,21 @@ class PeachBundle(BaseDagBundle):
     def refresh(self) -> None:
         """Start a sync if one is due, publish what the last one left. Returns at once.
 
-        It runs in the DAG processor's main loop, which must not wait for a git host.
+        It runs in the DAG processor's main loop, which must not wait for a git host. What cannot be published is
+        said in one line, and the version before stays.
         """
         if self.version:
             return
         if self._settings.sync == "auto":
             self._start_sync_if_due()
-        self._publish()
+        try:
+            self._publish()
+        except (OSError, PeachError) as error:
+            log.error("%s; version %s stays", error, self._published)  # noqa: TRY400 - expected
 
     def _current(self) -> str:
-        return self.version or current_snapshot(self._settings.home) or EMPTY_VERSION
+        # A home that has no snapshot any more is one that cannot be read (unmounted, say): no DAG may vanish for it.
+        return self.version or current_snapshot(self._settings.home) or self._published or EMPTY_VERSION
 
     def _publish(self) -> None:
         version = self._current()

@@ -31,27 +31,42 @@ class SnapshotMissingError(PeachError):
     """The catalogue of a version is not in the home directory."""
 
 
+class PublicationError(PeachError):
+    """A version cannot be written to Airflow's bundle storage, or not be read from the home directory."""
+
+
 def publish(home: Path, version: str, versions: Path) -> Path:
     """Make ``versions/<version>`` when it is missing and return it. Safe for any number of processes at once.
 
     Raises:
         SnapshotMissingError: ``<home>/snapshots/<version>`` is not there.
+        PublicationError: it cannot be read, or the folder not be written.
     """
     target = versions / version
     if target.is_dir():
         return target
+    try:
+        _make(home, version, versions)
+    except OSError as error:
+        raise PublicationError(
+            f"{error.filename or versions}: {error.strerror}; check the disk and its permissions"
+        ) from error
+    if not target.is_dir():
+        raise PublicationError(f"{target}: could not be written; check the disk and its permissions")
+    return target
+
+
+def _make(home: Path, version: str, versions: Path) -> None:
     versions.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=versions, prefix=f".{version[:16]}."))
     try:
         beside.chmod(0o755)
         _fill(beside, home, version)
         with contextlib.suppress(OSError):
-            beside.rename(target)  # fails when another process was first: its folder is the same
+            # It fails when another process was first: its folder is the same.
+            beside.rename(versions / version)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    if not target.is_dir():
-        raise SnapshotMissingError(f"{target}: could not be written; check the disk and its permissions")
-    return target
 
 
 def announce(folder: Path) -> None:

@@ -225,7 +225,15 @@ def _read_head(git: RepositoryGit, path: Path) -> Head | None:
         branch = (path / "HEAD").read_text(encoding="utf-8").strip().removeprefix("ref: refs/heads/")
     except OSError as error:
         raise GitError(f"{error.filename}: {error.strerror}") from error
-    return Head(commit, branch, dt.datetime.fromtimestamp(int(seconds), dt.timezone.utc))
+    return Head(commit, branch, _utc(seconds))
+
+
+def _utc(seconds: str) -> dt.datetime:
+    """Return the time of a commit; the beginning of 1970 for one that says nothing sensible: authors write it."""
+    try:
+        return dt.datetime.fromtimestamp(int(seconds), dt.timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return dt.datetime.fromtimestamp(0, dt.timezone.utc)
 
 
 def _remove(path: Path) -> None:
