@@ -1,6 +1,6 @@
 # Two targets a newcomer needs: `make demo` and `make test`. `make install` is run by both when needed.
 # ARGS are passed on: make demo ARGS="--loops 3 --format json"
-.PHONY: install demo test lint lock clean
+.PHONY: install demo test lint docs lock clean
 .DEFAULT_GOAL := demo
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
@@ -25,6 +25,9 @@ lint: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+docs: $(INSTALLED)
+	$(BIN)/python -m airflow_peach.cli.reference docs/commands.md
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --all-extras --no-emit-index-url --no-header \

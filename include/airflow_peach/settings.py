@@ -156,6 +156,11 @@ def airflow_home() -> Path:
     return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 
 
+def author_home() -> Path:
+    """Return the home directory of the commands that an author runs on a machine of their own."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "airflow-peach"
+
+
 def _convert(declared: dataclasses.Field[Any], option: str, text: str) -> Any:  # noqa: ANN401
     kind = str(declared.type)
     choices = declared.metadata["choices"]

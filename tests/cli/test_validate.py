@@ -130,6 +130,7 @@ def test_json_has_one_problem_a_line(peach: Peach, news: Team) -> None:
         "cause": "entry function 'tusk' not found in n.ipynb",
         "remedy": "did you mean 'task'?; functions there: task (cell 1)",
         "codops": "debr",
+        "severity": "error",
         "message": "news:peach.yaml:5:5: tasks.train.method: entry function 'tusk' not found in n.ipynb; "
         "did you mean 'task'?; functions there: task (cell 1)",
     }

@@ -105,11 +105,16 @@ class ConfigurationFile:
 
 @dataclass(frozen=True)
 class RepositoryConfiguration:
-    """What all configuration files of one repository say, each with its codops (None: a problem says why)."""
+    """What all configuration files of one repository say, each with its codops (None: a problem says why).
+
+    Attributes:
+        hints: what is probably missing; looked for only where ``read_repository`` was given a ``Foresight``.
+    """
 
     repository: str
     version: str
     files: tuple[ConfigurationFile, ...] = ()
+    hints: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:

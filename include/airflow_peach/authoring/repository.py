@@ -20,11 +20,14 @@ from airflow_peach.authoring.yaml.documents import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryFiles
+    from airflow_peach.authoring.foresight import Foresight
 
 MAIN_FILE = "peach.yaml"
 
 
-def read_repository(files: RepositoryFiles, *, repository: str, version: str) -> RepositoryConfiguration:
+def read_repository(
+    files: RepositoryFiles, *, repository: str, version: str, foresight: Foresight | None = None
+) -> RepositoryConfiguration:
     """Read and check everything a repository says. Never raises for what is in it.
 
     Every file with a codops comes back readable or not; one whose codops cannot be known is not readable, so
@@ -34,13 +37,18 @@ def read_repository(files: RepositoryFiles, *, repository: str, version: str) ->
         files: of the commit or work tree; each notebook is read once.
         repository: its name, for places.
         version: short hash of the commit, or empty, for places.
+        foresight: looks for what would fail, too; such tasks are invalid then.
     """
     read = [_read(files, Place(repository, version, path)) for path in files.configuration_paths()]
     read = [_with_codops(file, read) for file in read]
-    check = TaskCheck(files)
+    check = TaskCheck(files, foresight)
     checked = [_with_problems(file, check.problems(file)) for file in read]
+    requirements = [entry.text for file in checked for entry in file.configuration.requirements]
     return RepositoryConfiguration(
-        repository=repository, version=version, files=tuple(_settle(file) for file in _unique(checked))
+        repository=repository,
+        version=version,
+        files=tuple(_settle(file) for file in _unique(checked)),
+        hints=tuple(hint for file in checked for hint in check.hints(file, requirements)),
     )
 
 

@@ -10,8 +10,12 @@ from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES, NotebookErro
 from airflow_peach.errors import PeachError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from airflow_peach.authoring.configuration import ReadFile
     from airflow_peach.authoring.definitions import RepositoryFiles, TaskEntry
+    from airflow_peach.authoring.entry_function import Entry
+    from airflow_peach.authoring.foresight import Foresight
     from airflow_peach.authoring.notebooks import Cell
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.authoring.yaml.nodes import Path
@@ -22,10 +26,16 @@ _KEPT_NOTEBOOKS = 8
 
 
 class TaskCheck:
-    """Checks tasks against the files of a repository; a notebook that several tasks name is read and parsed once."""
+    """Checks tasks against the files of a repository; a notebook that several tasks name is read and parsed once.
 
-    def __init__(self, files: RepositoryFiles) -> None:
+    Args:
+        files: of the repository.
+        foresight: looks ahead, too; None for what must be right only.
+    """
+
+    def __init__(self, files: RepositoryFiles, foresight: Foresight | None = None) -> None:
         self._files = files
+        self._foresight = foresight
         self._notebooks: dict[str, tuple[Cell, ...] | PeachError] = {}
 
     def problems(self, file: ReadFile) -> dict[str, list[Problem]]:
@@ -39,20 +49,44 @@ class TaskCheck:
                 ]
         return found
 
+    def hints(self, file: ReadFile, requirements: Sequence[str]) -> Iterator[Problem]:
+        """Yield what is probably missing for the file's valid tasks; of what several ask for, once.
+
+        Args:
+            file: with the tasks.
+            requirements: of all files, normalised.
+        """
+        said = set()
+        if self._foresight is None:
+            return
+        for task in file.configuration.tasks:
+            cells, entry = self._entry(task)
+            found = self._foresight.hints(task, entry, cells, requirements=requirements, files=self._files)
+            for cause, remedy in found:
+                if cause not in said:
+                    said.add(cause)
+                    yield file.problem(("tasks", task.name, "notebook"), cause, remedy)
+
+    def _entry(self, task: TaskEntry) -> tuple[tuple[Cell, ...], Entry]:
+        cells = self._cells(task.notebook)
+        return cells, find_entry_function(cells, task.method, task.notebook)
+
     def _wrong(self, task: TaskEntry) -> list[tuple[Path, str, str]]:
         try:
-            cells = self._cells(task.notebook)
-            entry = find_entry_function(cells, task.method, task.notebook)
+            cells, entry = self._entry(task)
         except (MissingFileError, UnsafePathError, TooLargeError) as error:
             return [(("notebook",), str(error), "")]
         except NotebookError as error:
             return [(("notebook",), error.cause, error.remedy)]
         except EntryFunctionError as error:
             return [(("method",), error.cause, error.remedy)]
-        return [
+        found: list[tuple[Path, str, str]] = [
             (("args", fault.name) if fault.name in task.args else ("args",), fault.cause, fault.remedy)
             for fault in argument_faults(entry, task.args)
         ]
+        if self._foresight is not None:
+            found += ((("method",), cause, remedy) for cause, remedy in self._foresight.faults(task, entry, cells))
+        return found
 
     def _cells(self, path: str) -> tuple[Cell, ...]:
         """Return the notebook's cells; what was wrong the first time is raised again."""

@@ -99,5 +99,16 @@ class WorkTreeFiles:
                 return
 
 
+def repository_of(path: Path) -> Path:
+    """Return the root of the repository that ``path`` is in; where there is no sign of one, its own folder."""
+    folder = path if path.is_dir() else path.parent
+    for candidate in (folder, *folder.parents):
+        in_configuration = CONFIGURATION_FOLDER in (candidate.name, candidate.parent.name)
+        signs = (candidate / name for name in ("peach.yaml", CONFIGURATION_FOLDER, ".git"))
+        if not in_configuration and any(sign.exists() for sign in signs):
+            return candidate
+    return folder
+
+
 def _is_configuration(path: Path) -> bool:
     return path.suffix in _SUFFIXES and (path.is_symlink() or path.is_file())

@@ -18,7 +18,7 @@ from airflow_peach.errors import PeachError
     epilog=options.examples(
         "peach demo",
         "peach demo --loops 2 --format json",
-        "peach demo --source ~/my-repositories --home /tmp/try --port 8081",
+        "peach demo --source ~/my-repositories --home ~/try --port 8081",
     ),
 )
 @click.option(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "sync",
-    epilog=options.examples("peach sync", "peach sync --home /tmp/peach --source ~/repositories", "peach sync --watch"),
+    epilog=options.examples("peach sync", "peach sync --home ~/try --source ~/repositories", "peach sync --watch"),
 )
 @options.home
 @options.source

@@ -1,76 +1,92 @@
-"""``peach validate``: everything the catalogue checks, before the commit."""
+"""``peach validate``: everything the catalogue checks and more, before the commit."""
 
 from __future__ import annotations
 
-import json
+import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from airflow_peach.authoring.foresight import Foresight
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.authoring.repository import MAIN_FILE, read_repository
-from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles
-from airflow_peach.cli import options, output
+from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles, repository_of
+from airflow_peach.cli import options
+from airflow_peach.cli.reports import text
+from airflow_peach.cli.reports.findings import Finding, Findings
+from airflow_peach.execution.magic_support import magic_support
+from airflow_peach.settings import author_home, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from airflow_peach.authoring.definitions import RepositoryConfiguration
 
-    from airflow_peach.authoring.definitions import TaskEntry
+_FORMATS = {"text": "text", "json": "json_lines", "gitlab": "gitlab", "sarif": "sarif", "github": "github"}
 
 
 @click.command(
     "validate",
     epilog=options.examples(
-        "peach validate", "peach validate ~/my-repository", "peach validate --format json | jq -r .message"
+        "peach validate",
+        "peach validate ~/my-repository",
+        "peach validate --resolve",
+        "peach validate --format gitlab > gl-code-quality-report.json",
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@options.output_format
-def command(paths: tuple[Path, ...], output_format: str) -> int:
+@click.option("--resolve", is_flag=True, help="Ask the package index whether all requirements can be had together.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(list(_FORMATS)),
+    default="text",
+    show_default=True,
+    help="For a person; a JSON object a line; GitLab Code Quality; SARIF 2.1.0; annotations of GitHub Actions.",
+)
+def command(*, paths: tuple[Path, ...], resolve: bool, output_format: str) -> int:
     """Check the configuration files and notebooks of a repository.
 
     Each of PATHS is a repository, or any file or folder in one; without any, it is the current directory. Read are
     peach.yaml and peach.conf/ as they are on disk, committed or not, and each notebook they name. Every problem is
-    told with its place and what to do.
+    told with its place and what to do: also a cell that needs names from other cells, or magics that a task cannot
+    have. An import that no requirement names is a hint.
 
-    With --format json, each problem is an object on a line of its own.
-
-    Exit code 0 when there is no problem, 1 when there is.
+    Exit code 0 when there is no problem, 1 when there is; hints do not count.
     """
-    tasks: list[TaskEntry] = []
-    problems: list[Problem] = []
-    for root in dict.fromkeys(_repository_of(path.resolve()) for path in paths or (Path(),)):
-        configuration = read_repository(WorkTreeFiles(root), repository=root.name, version="")
-        tasks += (task for file in configuration.files for task in file.tasks)
-        problems += configuration.problems
-        if not configuration.files:
-            remedy = f"create {MAIN_FILE}, or a .yaml file in {CONFIGURATION_FOLDER}/"
-            problems.append(Problem(Place(root.name), "", "no configuration file", remedy))
-    if output_format == "json":
-        for problem in problems:
-            click.echo(json.dumps(output.problem_data(problem)))
+    findings = Findings()
+    for root in dict.fromkeys(repository_of(path.resolve()) for path in paths or (Path(),)):
+        configuration = read_repository(
+            WorkTreeFiles(root), repository=root.name, version="", foresight=Foresight(magic_support())
+        )
+        problems = [*configuration.problems, *_general(configuration, root)]
+        if resolve:
+            problems += _unresolvable(configuration)
+        findings.found += (Finding(problem, root) for problem in problems)
+        findings.found += (Finding(hint, root, "hint") for hint in configuration.hints)
+        findings.tasks += (task for file in configuration.files for task in file.tasks)
+    if output_format == "text" and sys.stdout.isatty():
+        text.show(findings)
     else:
-        _show(tasks, problems)
-    return 1 if problems else 0
+        module = importlib.import_module(f"airflow_peach.cli.reports.{_FORMATS[output_format]}")
+        rendered: str = module.render(findings, Path.cwd().resolve())
+        if rendered:
+            click.echo(rendered)
+    return 1 if findings.errors else 0
 
 
-def _repository_of(path: Path) -> Path:
-    """Return the root of the repository that ``path`` is in; where there is no sign of one, its own folder."""
-    folder = path if path.is_dir() else path.parent
-    for candidate in (folder, *folder.parents):
-        in_configuration = CONFIGURATION_FOLDER in (candidate.name, candidate.parent.name)
-        signs = (candidate / name for name in (MAIN_FILE, CONFIGURATION_FOLDER, ".git"))
-        if not in_configuration and any(sign.exists() for sign in signs):
-            return candidate
-    return folder
+def _general(configuration: RepositoryConfiguration, root: Path) -> list[Problem]:
+    if configuration.files:
+        return []
+    remedy = f"create {MAIN_FILE}, or a .yaml file in {CONFIGURATION_FOLDER}/"
+    return [Problem(Place(root.name), "", "no configuration file", remedy)]
 
 
-def _show(tasks: list[TaskEntry], problems: Iterable[Problem]) -> None:
-    problems = list(problems)
-    for problem in problems:
-        click.echo(output.bad(problem))
-    for task in tasks:
-        loop = "the metadata loop" if task.loop else "its organisation's loop"
-        click.echo(output.good(f"{task.place}: {task.name} in {loop}"))
-    click.echo(f"{output.count(len(tasks), 'valid task')}, {output.count(len(problems), 'problem')}")
+def _unresolvable(configuration: RepositoryConfiguration) -> list[Problem]:
+    from airflow_peach.execution.environments.platform_environments import PlatformEnvironments  # noqa: PLC0415 - uv
+    from airflow_peach.execution.environments.resolution import unresolvable  # noqa: PLC0415 - the same
+
+    settings = load_settings(home=author_home())
+    return unresolvable(
+        configuration, PlatformEnvironments(settings), time_limit_seconds=settings.environment_time_limit_seconds
+    )

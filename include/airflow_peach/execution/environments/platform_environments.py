@@ -57,15 +57,28 @@ class PlatformEnvironments:
             EnvironmentBuildError: it could not be made.
             PlatformFileError: the platform's file has problems.
         """
+        return self._asking().ensure(
+            codops, requirements, with_kernel=with_kernel, emit=emit, time_limit_seconds=time_limit_seconds
+        )
+
+    def check(self, requirements: Sequence[Requirement], *, time_limit_seconds: float) -> None:
+        """Ask the indexes whether these can be had together; see ``EnvironmentStore.check``.
+
+        Raises:
+            UvFailedError, RequirementRefusedError: they cannot.
+            UvTimeoutError: not within the limit.
+            PlatformFileError: the platform's file has problems.
+        """
+        self._asking().check(requirements, time_limit_seconds=time_limit_seconds)
+
+    def _asking(self) -> EnvironmentStore:
+        """Return the store that asks the platform file's indexes."""
         platform = read_platform_file(self._settings.platform_file)
         indexes = []
         for number, address in enumerate(platform.indexes):
             known = self._credentials(address.connection) if self._credentials and address.connection else ("", "")
             indexes.append(Index(f"platform{number}", address.url, username=known[0], password=known[1]))
-        store = self._store(indexes, direct_references=platform.direct_references)
-        return store.ensure(
-            codops, requirements, with_kernel=with_kernel, emit=emit, time_limit_seconds=time_limit_seconds
-        )
+        return self._store(indexes, direct_references=platform.direct_references)
 
     @cached_property
     def _kept(self) -> EnvironmentStore:

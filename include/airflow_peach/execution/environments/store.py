@@ -129,6 +129,23 @@ class EnvironmentStore:
         folder.forget_failure()
         return environment
 
+    def check(self, requirements: Sequence[Requirement], *, time_limit_seconds: float) -> None:
+        """Resolve ``requirements`` and forget the lock again; touches uv's cache only.
+
+        Raises:
+            UvFailedError, RequirementRefusedError: they cannot be had together; the message is why.
+            UvTimeoutError: not within the limit.
+            InterpreterError: there is no interpreter to resolve them for.
+        """
+        requirement_lock.resolve(
+            requirements,
+            inspect_interpreter(self._interpreter),
+            self._uv,
+            direct_references=self._direct_references,
+            deadline=time.monotonic() + time_limit_seconds,
+            emit=lambda _: None,
+        )
+
     def last_failure(self, codops: str) -> str | None:
         """Return why the last ``ensure`` of ``codops`` failed; None when it did not, or there was none."""
         return self._folder(codops).last_failure()

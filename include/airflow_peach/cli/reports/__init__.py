@@ -1,0 +1,1 @@
+"""How the findings of ``peach validate`` are written: one small module for each format, all pure."""
