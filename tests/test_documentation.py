@@ -18,7 +18,7 @@ from airflow.cli import cli_parser
 
 from airflow_peach.authoring.models import ConfigurationModel, TaskModel, TasksModel
 from airflow_peach.authoring.platform.file import read_platform_file
-from airflow_peach.authoring.platform.models import IndexModel, OrganisationModel, PlatformModel, SourceModel
+from airflow_peach.authoring.platform.models import HostModel, IndexModel, OrganisationModel, PlatformModel, SourceModel
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.authoring.work_tree import WorkTreeFiles
 from airflow_peach.cli import reference
@@ -94,7 +94,7 @@ def test_every_field_of_the_configuration_file_is_described() -> None:
 
 
 def test_every_field_of_the_platforms_file_is_described() -> None:
-    models = (PlatformModel, SourceModel, IndexModel, OrganisationModel)
+    models = (PlatformModel, SourceModel, HostModel, IndexModel, OrganisationModel)
     expected = {name for model in models for name in model.model_fields}
     described = section("docs/install.md", "The platform's file")
 
@@ -144,7 +144,7 @@ def test_the_example_of_a_platforms_file_is_valid(tmp_path: Path) -> None:
 
     platform = read_platform_file(file)
 
-    assert len(platform.sources) == 2
+    assert len(platform.sources) == 4
     assert [index.connection for index in platform.indexes] == [None, "package_index"]
 
 

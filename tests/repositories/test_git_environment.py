@@ -10,7 +10,7 @@ import pytest
 
 from airflow_peach.processes import ProgramMissingError
 from airflow_peach.repositories.address import RepositoryAddress
-from airflow_peach.repositories.git_environment import git_environment, redact, redact_text
+from airflow_peach.repositories.git_environment import git_environment, open_git, redact, redact_text
 from airflow_peach.repositories.mirror import FetchError, Mirror
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def test_an_own_variable_does_not_change_what_a_fetch_does(
     remote: Any, mirror: Mirror, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     commit = remote.commit({"a": "1"})
+    open_git(None)  # when GitPython is first imported it asks git for its version, in this process's environment
     for name in ("GIT_DIR", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_TRACE"):
         monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
 

@@ -102,7 +102,8 @@ def find(
     Args:
         model: what the document should be.
         root: the document.
-        sections: the model of the members of a key of the root (for the keys to suggest).
+        sections: the model of the members of a key of the root (for the keys to suggest), and of one of their
+            keys by its path, as in ``sources.gitlab``.
         ignored: keys of the root whose content is not looked at.
     """
     ignored = set(ignored)
@@ -119,9 +120,15 @@ def find(
             path = _path(root, detail["loc"])
             # What is flawed as YAML has been said; what the model makes of it says less.
             if path not in flawed:
-                known = (sections[path[0]] if len(path) > 1 and path[0] in sections else model).model_fields
-                findings.append(_finding(root, path, detail, list(known)))
+                findings.append(_finding(root, path, detail, list(_model_at(path, model, sections).model_fields)))
     return sorted(_without_echoes(findings), key=lambda finding: (finding.line, finding.column))
+
+
+def _model_at(path: Path, model: type[BaseModel], sections: Mapping[str, type[BaseModel]]) -> type[BaseModel]:
+    """Return the model whose key the last of ``path`` is, or should be."""
+    names = [key for key in path[:-1] if isinstance(key, str)]
+    paths = (".".join(names[:depth]) for depth in range(len(names), 0, -1))
+    return next((sections[each] for each in paths if each in sections), model)
 
 
 def _path(root: Node, location: tuple[int | str, ...]) -> Path:

@@ -21,13 +21,15 @@ from airflow_peach.repositories.sources.opening import open_sources
 from airflow_peach.storage import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from threading import Event
 
     from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.catalogue.model import Catalogue
+    from airflow_peach.repositories.login import Credentials
+    from airflow_peach.repositories.sources.discovery import Source
     from airflow_peach.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ def sync(
     source: Path | None = None,
     progress: Callable[[str], None] | None = None,
     wait: bool = True,
+    credentials: Credentials | None = None,
 ) -> SyncReport:
     """Bring ``<home>`` up to date with the repositories, and publish a snapshot.
 
@@ -75,6 +78,7 @@ def sync(
         source: a directory of repositories, instead of the platform file's sources.
         progress: gets a line for each repository, from several threads.
         wait: for another sync of the same home to end; else that is a ``LockedError`` at once.
+        credentials: gives user and password of an Airflow connection; None where there are none.
 
     Raises:
         SyncError: there is no source, or the home directory cannot be written.
@@ -89,7 +93,8 @@ def sync(
         raise SyncError("no source of repositories: name one with --source, or in the platform file's sources")
     try:
         with locked(settings.home / "locks" / "sync", timeout_seconds=None if wait else 0):
-            return _sync(settings, platform, progress or _say_nothing, started)
+            sources = open_sources(platform.sources, settings.home, credentials)
+            return _sync(settings, platform, sources, progress or _say_nothing, started)
     except OSError as error:
         where = error.filename or settings.home
         raise SyncError(
@@ -104,12 +109,13 @@ def watch(
     source: Path | None = None,
     progress: Callable[[str], None] | None = None,
     on_report: Callable[[SyncReport], None] | None = None,
+    credentials: Credentials | None = None,
 ) -> None:
     """Sync every ``sync_interval_seconds`` until ``stop`` is set. A sync that fails is logged; the next follows."""
     while not stop.is_set():
         started = time.monotonic()
         try:
-            report = sync(settings, source=source, progress=progress)
+            report = sync(settings, source=source, progress=progress, credentials=credentials)
         except PeachError as error:
             log.error("%s", error)  # noqa: TRY400 - expected: the message says it all
         except Exception:
@@ -120,12 +126,16 @@ def watch(
         stop.wait(max(0.0, started + settings.sync_interval_seconds - time.monotonic()))
 
 
-def _sync(settings: Settings, platform: Platform, progress: Callable[[str], None], started: float) -> SyncReport:
+def _sync(
+    settings: Settings,
+    platform: Platform,
+    sources: Sequence[Source],
+    progress: Callable[[str], None],
+    started: float,
+) -> SyncReport:
     now = dt.datetime.now(dt.timezone.utc)
     previous = read_catalogue(settings.home)
-    discovery = combine(
-        source.discover(started + settings.fetch_timeout_seconds) for source in open_sources(platform.sources)
-    )
+    discovery = combine(source.discover(started + settings.fetch_timeout_seconds) for source in sources)
     harvests = _harvest_all(_addresses(discovery, previous), settings, previous, progress)
     statuses = {each.status.name: each.status for each in harvests}
     configurations = [each.configuration for each in harvests if each.configuration is not None]

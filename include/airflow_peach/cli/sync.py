@@ -15,6 +15,7 @@ import click
 
 from airflow_peach.catalogue import sync as catalogue_sync
 from airflow_peach.cli import options, output
+from airflow_peach.cli.connections import connection_login
 from airflow_peach.settings import load_settings
 from airflow_peach.storage import LockedError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_peach.catalogue.sync import SyncReport
-    from airflow_peach.settings import Settings
+from airflow_peach.settings import Settings
 
 
 @click.command(
@@ -58,7 +59,9 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
         return 0
     progress = _progress if output_format == "text" and sys.stderr.isatty() else None
     try:
-        report = catalogue_sync.sync(settings, source=source, progress=progress, wait=not no_wait)
+        report = catalogue_sync.sync(
+            settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login
+        )
     except LockedError:
         if no_wait:
             return 0
@@ -85,7 +88,7 @@ def _watch(settings: Settings, source: Path | None, show: Callable[[SyncReport],
         shown = now
         repeated.next_round()
 
-    catalogue_sync.watch(settings, stop, source=source, on_report=on_report)
+    catalogue_sync.watch(settings, stop, source=source, on_report=on_report, credentials=connection_login)
 
 
 class _Repeated(logging.Filter):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.entry_function import check_arguments, extract, find_entry_function
 from airflow_peach.authoring.notebooks import NOTEBOOK_LIMIT_BYTES, read_cells
+from airflow_peach.authoring.platform.file import read_platform_file
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.claims import may_still_define
 from airflow_peach.catalogue.store import UnreadableFileError, read_statuses
@@ -18,6 +19,7 @@ from airflow_peach.errors import PeachError
 from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, FetchError, Mirror
+from airflow_peach.repositories.sources.opening import login_of
 from airflow_peach.values import encode
 
 if TYPE_CHECKING:
@@ -25,12 +27,17 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.definitions import TaskEntry
     from airflow_peach.authoring.program import Program
-    from airflow_peach.catalogue.model import Task
+    from airflow_peach.catalogue.model import RepositoryStatus, Task
+    from airflow_peach.repositories.login import Credentials, Login
     from airflow_peach.settings import Settings
 
 
 class NoHeadError(PeachError):
     """There is no code to run: the repository was never fetched, or is no longer among the sources."""
+
+
+class LoginMissingError(PeachError):
+    """What the repository is fetched with is not to be had."""
 
 
 class ProgramError(PeachError):
@@ -55,8 +62,16 @@ class Head:
         return self.commit[:VERSION_CHARACTERS]
 
 
-def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None]) -> Head:
+def fetch_head(
+    settings: Settings, repository: str, emit: Callable[[str], None], credentials: Credentials | None = None
+) -> Head:
     """Fetch ``repository`` and return its head; where it cannot be fetched, the last one known.
+
+    Args:
+        settings: home, branch, platform's file and time limit.
+        repository: its name.
+        emit: takes the warning that an older commit runs.
+        credentials: gives user and password of an Airflow connection; None where there are none.
 
     Raises:
         NoHeadError: it has none.
@@ -69,15 +84,26 @@ def fetch_head(settings: Settings, repository: str, emit: Callable[[str], None])
                 f"repository {repository} is no longer among the platform's sources; "
                 "its tasks leave the loop with the next run"
             )
-        mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url), settings.branch)
+        login = _login(settings, status, credentials)
+        mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url, login=login), settings.branch)
         commit = mirror.fetch(settings.execution_fetch_timeout_seconds).commit
-    except (UnreadableFileError, FetchError) as error:
+    except (UnreadableFileError, FetchError, LoginMissingError) as error:
         known = mirror.head()
         if known is None:
             raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
         emit(f"WARNING: {error}; running the last known commit {known.version} of {known.committed_at}")
         commit = known.commit
     return Head(repository, commit, CommitFiles(mirror, commit))
+
+
+def _login(settings: Settings, status: RepositoryStatus, credentials: Credentials | None) -> Login | None:
+    if "://" not in status.source:
+        return None  # a directory, or a list of URLs: the platform's file has no login for it
+    try:
+        platform = read_platform_file(settings.platform_file)
+        return login_of(status.source, platform.sources, settings.home, credentials)
+    except PeachError as error:
+        raise LoginMissingError(f"{status.name}: cannot be fetched from {status.url}: {error}") from error
 
 
 def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:

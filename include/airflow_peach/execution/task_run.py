@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation, Task
     from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
     from airflow_peach.execution.environments.store import Environment
+    from airflow_peach.repositories.login import Credentials
     from airflow_peach.settings import Settings
 
 
@@ -44,6 +45,7 @@ class TaskRun:
         time_limit_seconds: hard limit of the whole, from now; waiting for an earlier execution counts.
         args: merged over the task's own.
         variables: the organisation's environment variables, its secrets.
+        credentials: gives user and password of an Airflow connection, for the fetch; None where there are none.
     """
 
     organisation: Organisation
@@ -53,6 +55,7 @@ class TaskRun:
     time_limit_seconds: float
     args: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _run(
     emit: Emit,
     keep: Callable[[Record], None],
 ) -> Outcome:
-    head = fetch_head(settings, run.task.repository, emit)
+    head = fetch_head(settings, run.task.repository, emit, run.credentials)
     record["version"] = head.version
     record["commit"] = head.commit
     keep(record)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
@@ -13,7 +15,19 @@ class ConnectionMissingError(PeachError):
     """The platform's file names a connection that Airflow does not have."""
 
 
-def index_credentials(connection_id: str) -> tuple[str, str]:
+def server_connection_login(connection_id: str) -> tuple[str, str]:
+    """Return the same in a process beside the scheduler, which is no task: a sync.
+
+    Airflow looks into its database only when told that this is one of its own processes, as its command line does.
+
+    Raises:
+        ConnectionMissingError: there is none of this id.
+    """
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    return connection_login(connection_id)
+
+
+def connection_login(connection_id: str) -> tuple[str, str]:
     """Return login and password of a connection; the password is masked in Airflow's logs.
 
     Raises:

@@ -19,7 +19,7 @@ from airflow_peach.errors import PeachError
 from airflow_peach.execution.artefacts import execution_label
 from airflow_peach.execution.task_run import Outcome, TaskRun, needs_kernel, run_task
 from airflow_peach.loops import identifiers
-from airflow_peach.loops.connections import index_credentials
+from airflow_peach.loops.connections import connection_login
 from airflow_peach.loops.documentation import describe_definition, describe_environment
 from airflow_peach.loops.run_request import RunRequest, RunRequestError, read_run_request
 from airflow_peach.settings import Settings, load_settings
@@ -142,7 +142,7 @@ class EnvironmentOperator(PeachOperator):
         try:
             settings, _ = self._settings_and_request(context)
             with self._guard_holds_the_limit(settings):
-                environment = PlatformEnvironments(settings, credentials=index_credentials).ensure(
+                environment = PlatformEnvironments(settings, credentials=connection_login).ensure(
                     self.organisation.codops,
                     self.organisation.requirements,
                     with_kernel=needs_kernel(self.organisation),
@@ -201,9 +201,10 @@ class NotebookOperator(PeachOperator):
                 time_limit_seconds=self._limit_seconds(),
                 args=request.args,
                 variables=organisation_variables(self.organisation.codops),
+                credentials=connection_login,
             ),
             settings,
-            PlatformEnvironments(settings, credentials=index_credentials),
+            PlatformEnvironments(settings, credentials=connection_login),
             emit=self._emit,
             keep=lambda record: self._keep(context, record),
         )

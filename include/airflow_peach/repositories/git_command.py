@@ -20,6 +20,8 @@ from airflow_peach.repositories.git_environment import GitError, git_environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_peach.repositories.login import Login
+
 DEFAULT_TIMEOUT_SECONDS = 60.0
 # A listing of a million files fits.
 OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
@@ -40,10 +42,12 @@ class RepositoryGit(git.Git):
         path: the repository; None for commands that need none.
         inherited: file descriptors that the git processes keep open: the repository's lock, so that a git
             that outlives a killed sync still holds it.
+        login: for the remote; given to git when it asks, and hidden in what it says.
     """
 
-    def __init__(self, path: Path | None, *, inherited: Sequence[int] = ()) -> None:
+    def __init__(self, path: Path | None, *, inherited: Sequence[int] = (), login: Login | None = None) -> None:
         super().__init__(path)
+        self._login = login
         self._path = path
         self._inherited = tuple(inherited)
 
@@ -69,7 +73,7 @@ class RepositoryGit(git.Git):
         completed = run(
             command,
             cwd=self._path or Path("/"),
-            env=git_environment(self._path),
+            env=git_environment(self._path, self._login),
             timeout_seconds=kill_after_timeout or DEFAULT_TIMEOUT_SECONDS,
             output_limit_bytes=OUTPUT_LIMIT_BYTES,
             input=istream.read() if istream is not None else None,
@@ -77,7 +81,8 @@ class RepositoryGit(git.Git):
             inherited=self._inherited,
         )
         if with_exceptions and completed.returncode:
-            raise GitError(_reason(completed))
+            reason = _reason(completed)
+            raise GitError(reason.replace(self._login.password, "***") if self._login else reason)
         if completed.truncated:
             raise GitError(f"git {command[1]}: more than {OUTPUT_LIMIT_BYTES} bytes of output")
         stdout = completed.text if stdout_as_string else completed.stdout

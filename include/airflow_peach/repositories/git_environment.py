@@ -1,7 +1,7 @@
 """The safe environment of every git call.
 
 Only named variables of ours pass. Configuration comes from ``git.config`` beside this file and from nowhere
-else: no user, no system, no ``GIT_*`` variable, no hook, no filter, no credential helper, no prompt.
+else: no user, no system, no ``GIT_*`` variable, no hook, no filter, no credential helper but our own, no prompt.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_peach.repositories.git_command import RepositoryGit
+    from airflow_peach.repositories.login import Login
 
 CONFIGURATION = Path(__file__).with_name("git.config")
+CREDENTIAL_HELPER = Path(__file__).with_name("credential_helper.sh")
 
 # What git, curl and ssh need of us: programs, libraries, proxies, certificates, the ssh agent.
 _PASSED = (
@@ -64,10 +66,11 @@ class GitError(PeachError):
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 
-def git_environment(git_dir: Path | None = None) -> dict[str, str]:
+def git_environment(git_dir: Path | None = None, login: Login | None = None) -> dict[str, str]:
     """Return the whole environment of a git call.
 
     Args:
+        login: what our credential helper answers with, when git asks it about this host and no other.
         git_dir: the repository it works on. Named, so that git looks for none in the folders above, and does
             not ask who owns it.
     """
@@ -75,15 +78,28 @@ def git_environment(git_dir: Path | None = None) -> dict[str, str]:
     environment |= _FIXED
     if git_dir is not None:
         environment["GIT_DIR"] = str(git_dir)
+    if login is not None:
+        # Not in the URL (it would be on disk), not as an argument (all can read those), not as a header (git
+        # sends those to where a redirect leads).
+        environment |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"credential.{login.origin}.helper",
+            "GIT_CONFIG_VALUE_0": '!sh "$PEACH_CREDENTIAL_HELPER"',
+            "PEACH_CREDENTIAL_HELPER": str(CREDENTIAL_HELPER),
+            "PEACH_LOGIN_ORIGIN": login.origin,
+            "PEACH_LOGIN_USERNAME": login.username,
+            "PEACH_LOGIN_PASSWORD": login.password,
+        }
     return environment
 
 
-def open_git(path: Path | None, *, inherited: Sequence[int] = ()) -> RepositoryGit:
+def open_git(path: Path | None, *, inherited: Sequence[int] = (), login: Login | None = None) -> RepositoryGit:
     """Return git on a repository, or on none; the one place that imports GitPython (a tenth of a second).
 
     Args:
         path: the bare repository.
         inherited: file descriptors that the git processes keep open.
+        login: for its remote.
 
     Raises:
         ProgramMissingError: there is no git here; GitPython tries it when it is imported.
@@ -92,7 +108,7 @@ def open_git(path: Path | None, *, inherited: Sequence[int] = ()) -> RepositoryG
         from airflow_peach.repositories.git_command import RepositoryGit  # noqa: PLC0415 - see above
     except ImportError as error:
         raise ProgramMissingError("git cannot be run: install git 2.31 or newer, and have it on PATH") from error
-    return RepositoryGit(path, inherited=inherited)
+    return RepositoryGit(path, inherited=inherited, login=login)
 
 
 def redact(url: str) -> str:

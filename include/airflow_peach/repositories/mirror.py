@@ -112,7 +112,7 @@ class Mirror:
             if not self.path.exists() and self._aside.exists():
                 with self._locked(deadline):
                     self._restore()
-            remote = ask_remote(self.address.url, self.branch, deadline)
+            remote = ask_remote(self.address.url, self.branch, deadline, self.address.login)
             if (head := self._unchanged(remote)) is not None:
                 return head
             with self._locked(deadline) as lock:
@@ -156,7 +156,7 @@ class Mirror:
         return self._make_anew(remote, deadline, lock)
 
     def _update(self, path: Path, remote: RemoteHead, deadline: float, lock: int) -> Head:
-        git = open_git(path, inherited=[lock])
+        git = open_git(path, inherited=[lock], login=self.address.login)
         if (before := _read_head(git, path)) is not None:
             git.update_ref(PREVIOUS_REF, before.commit)
         git.fetch(

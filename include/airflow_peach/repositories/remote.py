@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_peach.repositories.git_environment import GitError, open_git
+
+if TYPE_CHECKING:
+    from airflow_peach.repositories.login import Login
 
 HEADS = "refs/heads/"
 _BRANCHES_NAMED = 5
@@ -20,19 +24,20 @@ class RemoteHead:
     branch: str
 
 
-def ask_remote(url: str, branch: str, deadline: float) -> RemoteHead:
+def ask_remote(url: str, branch: str, deadline: float, login: Login | None = None) -> RemoteHead:
     """Ask the remote for the head of ``branch``; when it has none, of its default branch.
 
     Args:
         url: of the remote.
         branch: the one that is wanted.
         deadline: in ``time.monotonic()``.
+        login: for the remote.
 
     Raises:
         GitError: it cannot be reached, is empty, or leaves open which branch is meant.
         ProcessTimeoutError: no answer before the deadline.
     """
-    refs, default = _list(url, deadline, "HEAD", HEADS + branch)
+    refs, default = _list(url, deadline, login, "HEAD", HEADS + branch)
     if HEADS + branch in refs:
         return RemoteHead(refs[HEADS + branch], HEADS + branch, branch)
     if "HEAD" in refs:
@@ -40,7 +45,7 @@ def ask_remote(url: str, branch: str, deadline: float) -> RemoteHead:
         ref = default or "HEAD"
         return RemoteHead(refs["HEAD"], ref, ref.removeprefix(HEADS))
     # Nothing, or a HEAD that names a branch nobody pushed (`git init --bare`, then a push of another).
-    refs, _ = _list(url, deadline, HEADS + "*")
+    refs, _ = _list(url, deadline, login, HEADS + "*")
     if not refs:
         raise GitError("it is empty: nothing was pushed to it, or everything was removed")
     if len(refs) > 1:
@@ -58,10 +63,10 @@ def remaining_seconds(deadline: float) -> float:
     return max(0.001, deadline - time.monotonic())
 
 
-def _list(url: str, deadline: float, *patterns: str) -> tuple[dict[str, str], str]:
+def _list(url: str, deadline: float, login: Login | None, *patterns: str) -> tuple[dict[str, str], str]:
     """Return the remote's refs with their commits, and the ref that its HEAD names."""
     timeout_seconds = remaining_seconds(deadline)
-    answer = open_git(None).ls_remote("--symref", "--", url, *patterns, kill_after_timeout=timeout_seconds)
+    answer = open_git(None, login=login).ls_remote("--symref", "--", url, *patterns, kill_after_timeout=timeout_seconds)
     refs: dict[str, str] = {}
     default = ""
     for line in str(answer).splitlines():

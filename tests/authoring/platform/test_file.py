@@ -7,6 +7,8 @@ import pytest
 
 from airflow_peach.authoring.platform.file import (
     DirectorySourceSettings,
+    GitHubSourceSettings,
+    GitLabSourceSettings,
     GitSourceSettings,
     IndexAddress,
     Platform,
@@ -16,6 +18,8 @@ from airflow_peach.authoring.platform.file import (
 )
 
 EXAMPLE = Path(__file__).parents[3] / "include" / "platform.example.yaml"
+
+KINDS = "'directory: …' or 'git: …' or 'gitlab: …' or 'github: …'"
 
 
 def read(folder: Path, text: str) -> Platform:
@@ -44,6 +48,13 @@ def test_the_example_is_valid_and_says_what_it_says() -> None:
     assert platform.sources == (
         DirectorySourceSettings(Path("/srv/repositories")),
         GitSourceSettings(("https://git.example.org/algorithms/news.git", "git@git.example.org:algorithms/sport.git")),
+        GitLabSourceSettings("https://gitlab.example.org", groups=("algorithms",), connection="gitlab", feedback=True),
+        GitHubSourceSettings(
+            "https://github.com",
+            groups=("example",),
+            prefix="github/",
+            token_variable="GITHUB_TOKEN",  # noqa: S106 - a name
+        ),
     )
     assert platform.indexes == (
         IndexAddress("https://pypi.example.org/simple"),
@@ -68,6 +79,20 @@ def test_a_relative_directory_is_relative_to_the_file(tmp_path: Path) -> None:
     assert platform.sources == (DirectorySourceSettings(tmp_path / "repositories"),)
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("https://GitLab.example.org:443/", "https://gitlab.example.org"),
+        ("http://example.org:8080/gitlab", "http://example.org:8080/gitlab"),
+        ("https://[::1]:80", "https://[::1]:80"),
+    ],
+)
+def test_the_address_of_a_host_is_kept_as_git_writes_it(tmp_path: Path, written: str, kept: str) -> None:
+    (source,) = read(tmp_path, f"sources: [{{gitlab: {{url: '{written}'}}}}]").sources
+    assert isinstance(source, GitLabSourceSettings)
+    assert source.url == kept
+
+
 def test_who_may_speak_for_an_organisation() -> None:
     organisation = PlatformOrganisation("debr", repositories=("algorithms/*", "news"))
     assert organisation.admits("algorithms/news")
@@ -89,15 +114,66 @@ def test_direct_references_can_be_forbidden(tmp_path: Path) -> None:
         ("- a", "1:1: expected keys such as 'sources:', not a list"),
         (
             "sources: [{directory: a, git: [b]}]",
-            "1:11: sources[0]: a source has one kind, not 2; write 'directory: …' or 'git: …'",
+            f"1:11: sources[0]: a source has one kind, not 2; write {KINDS}",
         ),
-        ("sources: [{}]", "1:11: sources[0]: a source has one kind, not 0; write 'directory: …' or 'git: …'"),
+        (
+            "sources: [{}]",
+            f"1:11: sources[0]: a source has one kind, not 0; write {KINDS}",
+        ),
         (
             "sources: [{git: x}]",
             (
                 "1:12: sources[0].git: expected a list, not the text 'x'; put each item on a line of its own "
                 "that begins with '- '"
             ),
+        ),
+        (
+            "sources: [{gitlab: {}}]",
+            "1:12: sources[0].gitlab.url: this key is missing; add 'url: …'",
+        ),
+        (
+            "sources: [{gitlab: {url: 'https://a:s3cret@example.org'}}]",
+            (
+                "1:21: sources[0].gitlab.url: the URL holds a login; put the token in an Airflow connection, and its "
+                "id in 'connection', or in an environment variable, and its name in 'token_variable'"
+            ),
+        ),
+        (
+            "sources: [{gitlab: {url: git@example.org}}]",
+            (
+                "1:21: sources[0].gitlab.url: 'git@example.org' is not the address of a host; write "
+                "https://git.example.org"
+            ),
+        ),
+        (
+            "sources: [{gitlab: {url: 'https://example.org', topc: x}}]",
+            "1:49: sources[0].gitlab.topc: unknown key; did you mean 'topic'?",
+        ),
+        (
+            "sources: [{gitlab: {url: 'https://example.org', groups: []}}]",
+            ("1:49: sources[0].gitlab.groups: names no group; name one, or remove the key for all that can be read"),
+        ),
+        (
+            "sources: [{gitlab: {url: 'https://example.org', groups: ['../x']}}]",
+            (
+                "1:58: sources[0].gitlab.groups[0]: '../x' is not the path of a group; write it as in algorithms or "
+                "team/algorithms"
+            ),
+        ),
+        (
+            "sources: [{github: {token_variable: ghp_0123456789}}]",
+            (
+                "1:21: sources[0].github.token_variable: this is not the name of an environment variable; write the "
+                "variable's name, never the token itself, which does not belong in a file"
+            ),
+        ),
+        (
+            "sources: [{github: {connection: a, token_variable: b}}]",
+            ("1:12: sources[0].github: the token comes from one place; write 'connection: …' or 'token_variable: …'"),
+        ),
+        (
+            "sources: [{github: {feedback: true}}]",
+            "1:12: sources[0].github: feedback needs a token; add 'connection: …' or 'token_variable: …'",
         ),
         ("sources: [{directory: ' '}]", "1:12: sources[0].directory: ' ' is no name"),
         (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.platform.file import DirectorySourceSettings, GitSourceSettings
@@ -8,13 +9,11 @@ from airflow_peach.repositories.sources.discovery import Discovery, combine
 from airflow_peach.repositories.sources.opening import open_sources
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_peach.authoring.platform.file import SourceSettings
 
 
 def discover_all(*settings: SourceSettings) -> Discovery:
-    return combine(source.discover(time.monotonic() + 10) for source in open_sources(settings))
+    return combine(source.discover(time.monotonic() + 10) for source in open_sources(settings, Path("unused")))
 
 
 def test_a_refused_url_hides_no_other_and_stays_known() -> None:

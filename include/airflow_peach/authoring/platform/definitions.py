@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+# The label of the users' own documentation.
+DEFAULT_TOPIC = "peach-lab"
+
 
 @dataclass(frozen=True)
 class DirectorySourceSettings:
@@ -25,7 +28,40 @@ class GitSourceSettings:
     urls: tuple[str, ...]
 
 
-SourceSettings = DirectorySourceSettings | GitSourceSettings
+@dataclass(frozen=True)
+class HostSourceSettings:
+    """A source: repositories that a GitLab or GitHub names, those with a topic.
+
+    Attributes:
+        url: of the host, without a trailing slash.
+        topic: the label that a repository must have.
+        groups: only repositories in these groups (GitHub: of these owners); empty for all that can be read.
+        prefix: put before the names of its repositories.
+        connection: id of the Airflow connection with the token as its password, None for none.
+        token_variable: name of the environment variable with the token, None for none.
+        feedback: whether each head gets a commit status.
+    """
+
+    url: str
+    topic: str = DEFAULT_TOPIC
+    groups: tuple[str, ...] = ()
+    prefix: str = ""
+    connection: str | None = None
+    token_variable: str | None = None
+    feedback: bool = False
+
+
+@dataclass(frozen=True)
+class GitLabSourceSettings(HostSourceSettings):
+    """A source: the projects of a GitLab."""
+
+
+@dataclass(frozen=True)
+class GitHubSourceSettings(HostSourceSettings):
+    """A source: the repositories of GitHub, or of a GitHub Enterprise."""
+
+
+SourceSettings = DirectorySourceSettings | GitSourceSettings | GitLabSourceSettings | GitHubSourceSettings
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.platform.definitions import (
     DirectorySourceSettings,
+    GitHubSourceSettings,
+    GitLabSourceSettings,
     GitSourceSettings,
+    HostSourceSettings,
     IndexAddress,
     Platform,
     PlatformOrganisation,
     SourceSettings,
 )
 from airflow_peach.authoring.platform.models import (
+    GitHubModel,
+    HostModel,
     IndexModel,
     OrganisationModel,
     PlatformModel,
@@ -30,7 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DirectorySourceSettings",
+    "GitHubSourceSettings",
+    "GitLabSourceSettings",
     "GitSourceSettings",
+    "HostSourceSettings",
     "IndexAddress",
     "Platform",
     "PlatformFileError",
@@ -41,6 +49,8 @@ __all__ = [
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "sources": SourceModel,
+    "sources.gitlab": HostModel,
+    "sources.github": GitHubModel,
     "indexes": IndexModel,
     "organisations": OrganisationModel,
 }
@@ -103,7 +113,15 @@ def _platform(model: PlatformModel, folder: Path) -> Platform:
 def _source(model: SourceModel, folder: Path) -> SourceSettings:
     if model.directory is not None:
         return DirectorySourceSettings(folder / model.directory)
+    if model.gitlab is not None:
+        return GitLabSourceSettings(**_host(model.gitlab))
+    if model.github is not None:
+        return GitHubSourceSettings(**_host(model.github))
     return GitSourceSettings(tuple(model.git or ()))
+
+
+def _host(model: HostModel) -> dict[str, Any]:
+    return {**dict(model), "groups": tuple(model.groups or ())}
 
 
 def _organisation(codops: str, model: OrganisationModel) -> PlatformOrganisation:
