@@ -52,7 +52,10 @@ print(json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors, "files"
 
 def nothing_dropped(source: str) -> list[dict[str, Any]]:
     """Return what both loaders should find, ours from this kind of source."""
-    names, listeners = ["another", "other", "peach"], ["airflow_peach.loops.run_state"]
+    names, listeners = (
+        ["another", "other", "peach"],
+        ["airflow_peach.loops.run_state", "airflow_peach.loops.run_metrics"],
+    )
     return [{"names": names, "listeners": listeners, "source": source, "errors": {}}] * 2
 
 

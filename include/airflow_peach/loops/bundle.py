@@ -16,6 +16,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 
 from airflow_peach.catalogue.store import current_snapshot
 from airflow_peach.errors import PeachError
+from airflow_peach.loops.metrics import SyncGauges
 from airflow_peach.loops.publication import EMPTY_VERSION, announce, publish
 from airflow_peach.processes import start_detached
 from airflow_peach.settings import as_environment, load_settings
@@ -46,6 +47,7 @@ class PeachBundle(BaseDagBundle):
         super().__init__(refresh_interval=refresh_interval, **kwargs)
         self._settings = load_settings()
         self._published = self.version or ""
+        self._gauges = SyncGauges(self._settings.home)
         self._child: subprocess.Popen[bytes] | None = None
         self._last_start_seconds: float | None = None
 
@@ -77,6 +79,7 @@ class PeachBundle(BaseDagBundle):
             self._publish()
         except (OSError, PeachError) as error:
             log.error("%s; version %s stays", error, self._published)  # noqa: TRY400 - expected
+        self._gauges.send()
 
     def _current(self) -> str:
         # A home that has no snapshot any more is one that cannot be read (unmounted, say): no DAG may vanish for it.

@@ -21,6 +21,7 @@ from airflow_peach.execution.task_run import Outcome, TaskRun, needs_kernel, run
 from airflow_peach.loops import identifiers
 from airflow_peach.loops.connections import connection_login
 from airflow_peach.loops.documentation import describe_definition, describe_environment
+from airflow_peach.loops.metrics import measured
 from airflow_peach.loops.run_request import RunRequest, RunRequestError, read_run_request
 from airflow_peach.settings import Settings, load_settings
 
@@ -135,6 +136,10 @@ class EnvironmentOperator(PeachOperator):
 
     def execute(self, context: Context) -> None:
         """Make the environment ready. Raises ``TaskFailedExit`` with uv's explanation when it cannot."""
+        with measured("environment", codops=self.organisation.codops):
+            self._make_ready(context)
+
+    def _make_ready(self, context: Context) -> None:
         from airflow_peach.execution.environments.platform_environments import PlatformEnvironments  # noqa: PLC0415 - not at parse
 
         began = time.monotonic()
@@ -168,6 +173,11 @@ class NotebookOperator(PeachOperator):
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - what the entry function returned
         """Run the task; its result becomes the XCom ``return_value``. Raises ``TaskFailedExit``."""
+        task = self.peach_task
+        with measured("task", codops=task.codops, task=task.name, loop=task.loop):
+            return self._execute(context)
+
+    def _execute(self, context: Context) -> Any:  # noqa: ANN401 - the same
         try:
             settings, request = self._settings_and_request(context)
             if not request.includes(self.task_id):

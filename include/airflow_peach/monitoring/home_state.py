@@ -1,17 +1,17 @@
-"""What stands in the home directory, for who monitors: catalogue, environments, the last sync, isolation."""
+"""What stands in the home directory, for who monitors: environments, isolation."""
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_peach.catalogue.store import REPOSITORIES_FILE
+from airflow_peach.catalogue.freshness import modified
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments.folder import EnvironmentFolder
 from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
 
 if TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path
 
 
@@ -55,15 +55,9 @@ def environment_standing(home: Path, codops: str) -> EnvironmentStanding:
     return EnvironmentStanding(
         state="ok" if failure is None else "failed",
         digest=current.digest if current else None,
-        built_at=_modified(current.lock_path) if current else None,
+        built_at=modified(current.lock_path) if current else None,
         reason=None if failure is None else PeachError(failure).one_line(),
     )
-
-
-def last_sync(home: Path) -> dt.datetime | None:
-    """Return when the last sync wrote what it found (UTC), None before the first."""
-    # It changes with each answer of a remote; a sync that reaches nothing is as old as the last that did.
-    return _modified(home / "catalogue" / REPOSITORIES_FILE)
 
 
 def isolation_standing(setting: str) -> IsolationStanding:
@@ -75,10 +69,3 @@ def isolation_standing(setting: str) -> IsolationStanding:
     return IsolationStanding(
         setting, level.value, bubblewrap_failure() if level is Level.NONE and setting != "none" else ""
     )
-
-
-def _modified(path: Path) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromtimestamp(path.stat().st_mtime, tz=dt.timezone.utc)
-    except OSError:
-        return None

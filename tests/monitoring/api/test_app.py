@@ -171,7 +171,7 @@ def test_loading_the_plugin_loads_no_api() -> None:
 
 def test_the_plugin_builds_its_app_once() -> None:
     plugin = PeachPlugin()
-    (mounted,) = plugin.fastapi_apps
-    assert (mounted["name"], mounted["url_prefix"]) == ("peach", "/peach")
+    (mounted,) = [one for one in plugin.fastapi_apps if one["name"] == "peach"]
+    assert mounted["url_prefix"] == "/peach"
     assert plugin.fastapi_apps is plugin.fastapi_apps
     assert isinstance(mounted["app"], FastAPI)

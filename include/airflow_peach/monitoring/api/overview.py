@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from airflow_peach import __version__
 from airflow_peach.authoring.definitions import METADATA_LOOP
+from airflow_peach.catalogue.freshness import last_sync
 from airflow_peach.catalogue.store import current_snapshot
 from airflow_peach.loops import identifiers
 from airflow_peach.monitoring import home_state
@@ -95,7 +96,7 @@ def _summary(
 
 
 def _platform(settings: Settings, catalogue: Catalogue, reader: Reader) -> Platform:
-    synced = home_state.last_sync(settings.home)
+    synced = last_sync(settings.home)
     # What is wrong with sources, and with repositories that speak for nobody yet, is the platform's affair.
     nobodys = [problem for each in catalogue.repositories.values() if not each.codops for problem in each.problems]
     problems = [*catalogue.problems, *nobodys] if reader.may_read_loop(METADATA_LOOP) else []
