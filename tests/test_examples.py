@@ -14,10 +14,12 @@ from airflow_peach.authoring.entry_function import extract
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.authoring.work_tree import WorkTreeFiles
 from airflow_peach.catalogue.model import Requirement
+from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.environments.store import EnvironmentStore
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.request import ExecutionRequest, Limits
 from airflow_peach.resources import examples
+from airflow_peach.settings import load_settings
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryConfiguration, TaskEntry
@@ -127,6 +129,7 @@ def run(
         environment=environment.path,
         scratch=scratch,
         limits=Limits(time_limit_seconds=120),
+        confinement=confinement(load_settings(home=folder / "home"), REPOSITORIES[repository]),
         variables=variables,
         artefact=folder / "executed.ipynb" if task.full_notebook else None,
     )

@@ -70,7 +70,11 @@ def test_a_single_percent_sign_is_an_error_as_in_airflow(airflow_home: Path) -> 
         ("sync_interval = inf", r"\[peach\] sync_interval = inf: expected a number of 0 or more"),
         ("sync_interval = nan", r"\[peach\] sync_interval = nan: expected a number of 0 or more"),
         ("log_limit = 1.5", r"\[peach\] log_limit = 1.5: expected a number"),
-        ("isolation = no", r"\[peach\] isolation = no: expected one of auto, bubblewrap, none"),
+        ("isolation = no", r"\[peach\] isolation = no: expected one of auto, required, bubblewrap, user, none"),
+        ("isolation_uids = 60000", r"\[peach\] isolation_uids = 60000: expected two numbers, the lower one first"),
+        ("isolation_uids = 7-6", r"\[peach\] isolation_uids = 7-6: expected two numbers"),
+        ("isolation_uids = 0-6", r"\[peach\] isolation_uids = 0-6: expected two numbers"),
+        ("isolation_uids = 1-4294967295", r"expected two numbers"),
     ],
 )
 def test_a_bad_value_names_the_option(airflow_home: Path, text: str, message: str) -> None:

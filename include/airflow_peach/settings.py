@@ -12,6 +12,7 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from airflow_peach.errors import PeachError
 
 SECTION = "peach"
+_NO_USER_ID = 2**32 - 1
 
 
 class SettingError(PeachError):
@@ -83,9 +85,16 @@ class Settings:
     memory_limit_bytes: int = _setting("0", "Memory in bytes that one execution may use; 0 sets no limit.")
     isolation: str = _setting(
         "auto",
-        "How executions are kept away from the platform. auto: bubblewrap where it works, else a warning. "
-        "bubblewrap: refuse to run without it. none: no isolation.",
-        choices=("auto", "bubblewrap", "none"),
+        "How executions and builds are kept away from the platform and from other organisations. auto: the best level "
+        "that works: bubblewrap, else user (as root: a user id for each organisation), else none, with a warning in "
+        "each log. required: the same, but refuse to run where neither works. bubblewrap, user: this one, or refuse. "
+        "none: no isolation.",
+        choices=("auto", "required", "bubblewrap", "user", "none"),
+    )
+    isolation_uids: range = _setting(
+        "60000-64999",
+        "User ids (and group ids) that the level user gives to organisations, one each, for ever. "
+        "No other account may have them, on no machine that shares the home.",
     )
     python: str = _setting(
         "", "Absolute path of the Python interpreter of the environments; empty for the one Airflow runs on."
@@ -124,11 +133,15 @@ def load_settings(**overrides: object) -> Settings:
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables that make another process's ``load_settings`` return the same."""
     return {
-        f"AIRFLOW__{SECTION.upper()}__{option_name(declared.name).upper()}": ""
-        if (value := getattr(settings, declared.name)) is None
-        else str(value)
+        f"AIRFLOW__{SECTION.upper()}__{option_name(declared.name).upper()}": _text(getattr(settings, declared.name))
         for declared in dataclasses.fields(Settings)
     }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, range):
+        return f"{value.start}-{value.stop - 1}"
+    return "" if value is None else str(value)
 
 
 def _reader() -> Any:  # noqa: ANN401 - a function from option to text or None
@@ -172,6 +185,8 @@ def _convert(declared: dataclasses.Field[Any], option: str, text: str) -> Any:  
         return Path(text.replace("{AIRFLOW_HOME}", str(airflow_home()))).expanduser().absolute()
     if kind == "str":
         return text
+    if kind == "range":
+        return _user_ids(option, text)
     try:
         number = {"float": float, "int": int}[kind](text)
     except ValueError:
@@ -179,3 +194,13 @@ def _convert(declared: dataclasses.Field[Any], option: str, text: str) -> Any:  
     if not 0 <= number < float("inf"):
         raise SettingError(f"[{SECTION}] {option} = {text}: expected a number of 0 or more")
     return number
+
+
+def _user_ids(option: str, text: str) -> range:
+    match = re.fullmatch(r"([1-9]\d{0,9})\s*-\s*([1-9]\d{0,9})", text)
+    # The highest number stands for "no change" in setresuid(2).
+    if match is None or not int(match[1]) <= int(match[2]) < _NO_USER_ID:
+        raise SettingError(
+            f"[{SECTION}] {option} = {text}: expected two numbers, the lower one first, as in 60000-64999"
+        )
+    return range(int(match[1]), int(match[2]) + 1)

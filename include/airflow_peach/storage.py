@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +26,32 @@ POLL_SECONDS = 0.05
 
 class LockedError(PeachError):
     """Another process holds the lock and did not let go in time."""
+
+
+class ForeignFileError(PeachError):
+    """What stands in the place of a file is none that can be taken over."""
+
+
+def read_foreign(path: Path, *, limit_bytes: int) -> bytes:
+    """Read a file from a directory in which others could put anything in its place; its directory is to be trusted.
+
+    A link would lead to somebody else's file, a second name of one shows it, a pipe would hold us up.
+
+    Raises:
+        ForeignFileError: it is not a plain file of one name, is larger than ``limit_bytes``, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ForeignFileError(os.strerror(error.errno or 0)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            raise ForeignFileError("it is not a file of its own")
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise ForeignFileError(f"it has over {limit_bytes >> 20} MiB")
+    return content
 
 
 def write_text(path: Path, text: str) -> bool:

@@ -16,7 +16,9 @@ import pytest
 import uv
 
 from airflow_peach.authoring.entry_function import extract
+from airflow_peach.execution.confinement import Confinement
 from airflow_peach.execution.execute import execute
+from airflow_peach.execution.isolation import Level
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
 from airflow_peach.execution.sandbox import bubblewrap_failure
 
@@ -40,6 +42,8 @@ class RunTask(Protocol):
         full_notebook: bool = False,
         limits: Limits = ...,
         on_line: Callable[[str], None] | None = None,
+        isolation: str = "none",
+        hidden: tuple[Path, ...] = (),
         **request: Any,
     ) -> tuple[ExecutionResult, list[str]]: ...
 
@@ -78,6 +82,8 @@ def run_task(tmp_path: Path, bare_environment: Path) -> RunTask:
         full_notebook: bool = False,
         limits: Limits = Limits(30, grace_seconds=0.5),  # noqa: B008 - frozen
         on_line: Callable[[str], None] | None = None,
+        isolation: str = "none",
+        hidden: tuple[Path, ...] = (),
         **request: Any,
     ) -> tuple[ExecutionResult, list[str]]:
         checkout, scratch = tmp_path / "checkout", tmp_path / f"scratch-{time.monotonic_ns()}"
@@ -104,7 +110,8 @@ def run_task(tmp_path: Path, bare_environment: Path) -> RunTask:
                 environment=environment,
                 python=environment / "bin" / "python",
                 limits=limits,
-                **{"isolation": "none", "scratch": scratch, **request},
+                confinement=Confinement(Level(isolation), hidden),
+                **{"scratch": scratch, **request},
             ),
             extract(file.read_bytes(), notebook, method, full_notebook),
             emit=emit,

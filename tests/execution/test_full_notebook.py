@@ -13,8 +13,10 @@ import pytest
 
 from airflow_peach.authoring.entry_function import extract
 from airflow_peach.execution import full_notebook
+from airflow_peach.execution.confinement import Confinement
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.full_notebook import keep_artefact
+from airflow_peach.execution.isolation import Level
 from airflow_peach.execution.request import ExecutionRequest, Limits
 
 from .conftest import both_levels, marked_processes
@@ -148,7 +150,7 @@ def test_format_3_without_metadata(kernel_environment: Path, tmp_path: Path) -> 
             python=kernel_environment / "bin" / "python",
             scratch=scratch,
             limits=Limits(60),
-            isolation="none",
+            confinement=Confinement(Level.NONE),
         ),
         extract(json.dumps(content).encode(), "old.ipynb", "task", True),
         emit=lines.append,
@@ -181,6 +183,7 @@ def request_with(tmp_path: Path) -> ExecutionRequest:
         python=tmp_path,
         scratch=tmp_path,
         limits=Limits(1),
+        confinement=Confinement(Level.NONE),
         artefact=tmp_path / "kept" / "a.ipynb",
     )
 

@@ -13,21 +13,12 @@ import pytest
 
 from airflow_peach.execution import sandbox
 from airflow_peach.execution.request import Limits
-from airflow_peach.execution.sandbox import IsolationError, Level, interpreter_mounts, isolation_level
+from airflow_peach.execution.sandbox import interpreter_mounts
 
 from .conftest import marked_processes, needs_bubblewrap, parent_of, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .conftest import RunTask
-
-
-@pytest.fixture(autouse=True)
-def _fresh_probe() -> Iterator[None]:
-    sandbox.bubblewrap_failure.cache_clear()
-    yield
-    sandbox.bubblewrap_failure.cache_clear()
 
 
 def see(run_task: RunTask, body: str, **options: Any) -> Any:
@@ -328,34 +319,3 @@ def test_the_systems_interpreter_does_not_open_the_system(run_task: RunTask, tmp
         environment=environment,
     )
     assert seen == [False] * 4
-
-
-def test_levels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert isolation_level("none") is Level.NONE
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert isolation_level("auto") is Level.NONE
-    with pytest.raises(IsolationError, match=r"isolation = bubblewrap: bubblewrap is not installed; install"):
-        isolation_level("bubblewrap")
-
-
-def test_a_bubblewrap_that_may_not_make_namespaces_is_found_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    program = tmp_path / "bwrap"
-    program.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert isolation_level("auto") is Level.NONE
-    assert sandbox.bubblewrap_failure() == ("bubblewrap does not work: bwrap: No permissions to create new namespace")
-    with pytest.raises(IsolationError, match="No permissions"):
-        isolation_level("bubblewrap")
-
-
-def test_without_a_sandbox_the_log_warns(run_task: RunTask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    result, lines = run_task("def task(): pass", isolation="auto")
-    assert result.status == "success"
-    assert lines == ["WARNING: this execution can see the platform's files: bubblewrap is not installed"]
-    result, lines = run_task("def task(): pass", isolation="bubblewrap")
-    assert result.status == "failed"
-    assert "bubblewrap is not installed" in result.reason

@@ -17,27 +17,13 @@ from airflow_peach.cli import options, output
 from airflow_peach.cli.status_text import render
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments.store import EnvironmentStore
-from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
+from airflow_peach.execution.isolation import Isolation, isolation_in_force
 from airflow_peach.settings import load_settings
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.catalogue.model import Catalogue, Organisation, Task
     from airflow_peach.settings import Settings
-
-
-@dataclass(frozen=True)
-class Isolation:
-    """How executions are kept away from the platform on this machine.
-
-    Attributes:
-        level: in force; empty when executions are refused.
-        why: it is not bubblewrap; empty when it is, or when the setting says so.
-    """
-
-    setting: str
-    level: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -124,7 +110,7 @@ def read_status(settings: Settings) -> Status:
         version=current_snapshot(settings.home),
         catalogue=catalogue,
         environments={codops: _environment(store, codops) for codops in catalogue.organisations},
-        isolation=_isolation(settings.isolation),
+        isolation=isolation_in_force(settings),
     )
 
 
@@ -133,22 +119,13 @@ def _environment(store: EnvironmentStore, codops: str) -> EnvironmentStatus:
     return EnvironmentStatus(current.digest if current else None, store.last_failure(codops))
 
 
-def _isolation(setting: str) -> Isolation:
-    try:
-        level = isolation_level(setting)
-    except IsolationError as error:
-        return Isolation(setting, "", str(error))
-    why = bubblewrap_failure() if level is Level.NONE and setting != "none" else ""
-    return Isolation(setting, level.value, why)
-
-
 def as_data(status: Status) -> dict[str, Any]:
     """Return all of it as JSON data."""
     catalogue = status.catalogue
     return {
         "home": str(status.home),
         "version": status.version,
-        "isolation": {**dataclasses.asdict(status.isolation), "level": status.isolation.level or None},
+        "isolation": _isolation_data(status.isolation),
         "organisations": [
             _organisation_data(organisation, status.environments[codops])
             for codops, organisation in catalogue.organisations.items()
@@ -157,6 +134,11 @@ def as_data(status: Status) -> dict[str, Any]:
         "problems": [output.problem_data(problem) for problem in status.problems],
         "errors": status.errors,
     }
+
+
+def _isolation_data(isolation: Isolation) -> dict[str, Any]:
+    level = isolation.level.value if isolation.level else None
+    return {"setting": isolation.setting, "level": level, "why": isolation.why}
 
 
 def _organisation_data(organisation: Organisation, environment: EnvironmentStatus) -> dict[str, Any]:

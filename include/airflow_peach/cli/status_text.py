@@ -25,7 +25,7 @@ NONE = "none"
 def render(status: Status, now: dt.datetime) -> Iterator[str]:
     """Yield the lines; ``now`` is UTC, for ages."""
     yield f"Home       {status.home}"
-    yield f"Isolation  {_isolation(status)}"
+    yield f"Isolation  {status.isolation}"
     wrong = [*status.errors, *status.problems]
     synced = status.version is not None or bool(status.catalogue.repositories)
     if synced:
@@ -39,13 +39,6 @@ def render(status: Status, now: dt.datetime) -> Iterator[str]:
         yield ""
         yield from map(output.bad, wrong)
         yield output.count(len(wrong), "problem") if wrong else output.good("no problems")
-
-
-def _isolation(status: Status) -> str:
-    isolation = status.isolation
-    if not isolation.level:
-        return "refused: bubblewrap does not work here, and the setting asks for it"
-    return f"{isolation.level} ({isolation.why})" if isolation.why else isolation.level
 
 
 def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:

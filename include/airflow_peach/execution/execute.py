@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,13 @@ from airflow_peach.execution.masking import masker
 from airflow_peach.execution.reasons import News, exit_code, read_news, reason
 from airflow_peach.execution.request import RESULT_LIMIT_BYTES, ExecutionRequest, ExecutionResult
 from airflow_peach.execution.result_value import ResultNotKeptError, check_result
-from airflow_peach.execution.sandbox import Content, Level, bubblewrap_failure, isolation_level, wrap
 from airflow_peach.execution.variables import certificate_paths, home_directory, task_variables, temporary_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_peach.authoring.program import Program
+    from airflow_peach.execution.sandbox import Content
 
 # Of the news beside the result: why it failed, and what is around it.
 NEWS_BYTES = 16 * 1024
@@ -63,19 +64,19 @@ def execute(request: ExecutionRequest, program: Program, *, emit: Callable[[str]
 
 
 def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], None]) -> ExecutionResult:
-    sandboxed = isolation_level(request.isolation) is Level.BUBBLEWRAP
-    if request.isolation == "auto" and not sandboxed:
-        emit(f"WARNING: this execution can see the platform's files: {bubblewrap_failure()}")
-    _make_directories(request)
-    if request.full_notebook and not request.notebook.endswith(".py"):
-        with notebook_content(request, sandboxed=sandboxed) as content:
-            try:
-                report = run_guarded(_command(request, content, sandboxed=sandboxed), emit=emit)
-            finally:
-                keep_artefact(request, emit)
-    else:
-        content = launcher_content(request, program)
-        report = run_guarded(_command(request, content, sandboxed=sandboxed), emit=emit)
+    if request.confinement.warning:
+        emit(request.confinement.warning)
+    sandboxed = request.confinement.sandboxed
+    with _own_directories(request):
+        if request.full_notebook and not request.notebook.endswith(".py"):
+            with notebook_content(request) as content:
+                try:
+                    report = run_guarded(_command(request, content), emit=emit)
+                finally:
+                    keep_artefact(request, emit)
+        else:
+            content = launcher_content(request, program)
+            report = run_guarded(_command(request, content), emit=emit)
     if report.survivors:
         emit(f"WARNING: these processes could not be killed: {', '.join(map(str, report.survivors))}")
     news = read_news(report.result)
@@ -92,27 +93,35 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
     )
 
 
-def _make_directories(request: ExecutionRequest) -> None:
+@contextlib.contextmanager
+def _own_directories(request: ExecutionRequest) -> Iterator[None]:
+    """Make what the execution needs, and its own what it may change; at the end, take away what it left elsewhere."""
+    confinement = request.confinement
     try:
         for directory in (home_directory(request.scratch), temporary_directory(request.scratch)):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        confinement.remove_left()
+        confinement.lend(request.environment)
+        confinement.give(request.checkout, request.scratch)
+        for directory in {request.checkout.parent, request.scratch.parent}:
+            confinement.let_in(directory)
     except OSError as error:
         raise DirectoryError(f"not started: {error.filename}: {error.strerror}; check the disk") from error
+    try:
+        yield
+    finally:
+        confinement.remove_left()
 
 
-def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) -> GuardedCommand:
-    limits = request.limits
-    argv = content.argv
-    if sandboxed:
-        argv = wrap(
+def _command(request: ExecutionRequest, content: Content) -> GuardedCommand:
+    limits, confinement = request.limits, request.confinement
+    return GuardedCommand(
+        argv=confinement.command_line(
             dataclasses.replace(content, readable=(*content.readable, *certificate_paths())),
             writable=(request.checkout, request.scratch),
-            hidden=request.hidden,
             temporary=temporary_directory(request.scratch),
             accounts=request.scratch / "accounts",
-        )
-    return GuardedCommand(
-        argv=argv,
+        ),
         environment=task_variables(request),
         cwd=content.cwd,
         time_limit_seconds=max(limits.time_limit_seconds - limits.spent_seconds, 0.0),
@@ -120,7 +129,8 @@ def _command(request: ExecutionRequest, content: Content, *, sandboxed: bool) ->
         memory_limit_bytes=limits.memory_limit_bytes,
         log_limit_bytes=limits.log_limit_bytes,
         lock_descriptors=request.lock_descriptors,
-        sandboxed=sandboxed,
+        sandboxed=confinement.sandboxed,
+        uid=confinement.uid,
         specification=content.specification,
         result_limit_bytes=RESULT_LIMIT_BYTES + NEWS_BYTES,
     )

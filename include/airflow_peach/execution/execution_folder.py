@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_peach.errors import PeachError
+from airflow_peach.removal import remove
 from airflow_peach.storage import LockedError, locked
 
 if TYPE_CHECKING:
@@ -70,17 +69,3 @@ def _left_behind(executions: Path, held: contextlib.ExitStack) -> list[Path]:
             held.enter_context(locked(folder / LOCK, timeout_seconds=0))
             found.append(folder)
     return found
-
-
-def remove(folder: Path) -> None:
-    """Remove ``folder``, and what a task made unwritable in it, as far as this can be done."""
-    with contextlib.suppress(OSError):
-        folder.chmod(0o700)
-    # A directory is listed after it is yielded as one of its parent's.
-    for parent, directories, _ in os.walk(folder):
-        for name in directories:
-            directory = Path(parent, name)
-            if not directory.is_symlink():
-                with contextlib.suppress(OSError):
-                    directory.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import os
-import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING
 from airflow_peach import values
 from airflow_peach.execution.launch import LAUNCHER, VALUES
 from airflow_peach.execution.sandbox import Content
-from airflow_peach.storage import write_bytes
+from airflow_peach.removal import remove
+from airflow_peach.storage import ForeignFileError, read_foreign, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,17 +30,21 @@ _IMPORTED = ("papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "trai
 
 
 @contextlib.contextmanager
-def notebook_content(request: ExecutionRequest, *, sandboxed: bool) -> Iterator[Content]:
+def notebook_content(request: ExecutionRequest) -> Iterator[Content]:
     """Give what runs all cells of the notebook in a kernel, then calls the entry function.
 
     Sockets have short paths only (108 bytes), which a path in ``scratch`` need not be. In a sandbox ``/tmp`` is
     the execution's own; without one, a directory is made in the machine's, and removed at the end.
     """
-    if sandboxed:
+    if request.confinement.sandboxed:
         yield _content(request, sockets=Path("/tmp"))  # noqa: S108 - see above
         return
-    with tempfile.TemporaryDirectory(prefix="peach-", ignore_cleanup_errors=True) as directory:
-        yield _content(request, sockets=Path(directory))
+    directory = Path(tempfile.mkdtemp(prefix="peach-"))
+    try:
+        request.confinement.give(directory)
+        yield _content(request, sockets=directory)
+    finally:
+        remove(directory)
 
 
 def _content(request: ExecutionRequest, *, sockets: Path) -> Content:
@@ -78,17 +81,9 @@ def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None]) -> Non
     if request.artefact is None:
         return
     try:
-        descriptor = os.open(_executed(request), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        emit(f"[peach] the executed notebook is not kept: {error.strerror}")
-        return
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            emit("[peach] the executed notebook is not kept: it is not a file")
-            return
-        content = file.read(ARTEFACT_LIMIT_BYTES + 1)
-    if len(content) > ARTEFACT_LIMIT_BYTES:
-        emit(f"[peach] the executed notebook is not kept: it has over {ARTEFACT_LIMIT_BYTES >> 20} MiB")
+        content = read_foreign(_executed(request), limit_bytes=ARTEFACT_LIMIT_BYTES)
+    except ForeignFileError as error:
+        emit(f"[peach] the executed notebook is not kept: {error}")
         return
     try:
         write_bytes(request.artefact, content)

@@ -26,6 +26,7 @@ class GuardedCommand:
         lock_descriptors: open lock files of the caller's. The guard has them open, too, and never the command:
             the locks are free when both have closed them, so not while anything of the command is alive.
         sandboxed: ``argv`` is a bubblewrap command line: it takes its content down with it.
+        uid: of the user, and of the group, that it runs under; None for the guard's own.
         specification: readable by the command as descriptor 3.
         result_limit_bytes: how much is kept of what it writes to descriptor 4; 0: there is no descriptor 4.
     """
@@ -39,6 +40,7 @@ class GuardedCommand:
     log_limit_bytes: int = 20_000_000
     lock_descriptors: tuple[int, ...] = ()
     sandboxed: bool = False
+    uid: int | None = None
     specification: bytes = field(default=b"", repr=False)
     result_limit_bytes: int = 0
 
@@ -59,6 +61,7 @@ class GuardedCommand:
                 "grace_seconds": self.grace_seconds,
                 "memory_limit_bytes": self.memory_limit_bytes,
                 "sandboxed": self.sandboxed,
+                "uid": self.uid,
                 "output": output,
                 "report": report,
                 "locks": list(self.lock_descriptors),

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from airflow_peach.execution.confinement import Confinement
+
 RESULT_LIMIT_BYTES = 64 * 1024
 
 
@@ -47,9 +49,8 @@ class ExecutionRequest:
         environment: root directory of the environment (readable, never writable, inside).
         scratch: an empty directory of its own: HOME and TMPDIR are made in it; thrown away after.
         limits: see ``Limits``.
-        isolation: ``auto``, ``bubblewrap`` or ``none`` (the setting).
+        confinement: what keeps it away from all that is not its own.
         variables: environment variables of the organisation (its secrets among them).
-        hidden: directories of the platform, of which the execution sees nothing but what is its own.
         artefact: where the executed notebook of ``full_notebook`` is kept, None for nowhere.
         lock_descriptors: of locks that are held while anything of the execution is alive.
     """
@@ -63,11 +64,10 @@ class ExecutionRequest:
     environment: Path
     scratch: Path
     limits: Limits
+    confinement: Confinement
     full_notebook: bool = False
     args: Mapping[str, Any] = field(default_factory=dict)
-    isolation: str = "auto"
     variables: Mapping[str, str] = field(default_factory=dict)
-    hidden: tuple[Path, ...] = ()
     artefact: Path | None = None
     lock_descriptors: tuple[int, ...] = ()
 

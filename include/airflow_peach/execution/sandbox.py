@@ -6,7 +6,6 @@ exist. The network is shared. See https://github.com/containers/bubblewrap.
 
 from __future__ import annotations
 
-import enum
 import functools
 import os
 import shutil
@@ -39,15 +38,8 @@ _ETC = (
 )  # fmt: skip
 
 
-class IsolationError(PeachError):
-    """The isolation that the settings ask for does not work on this machine."""
-
-
-class Level(enum.Enum):
-    """How well executions are kept away from the platform."""
-
-    BUBBLEWRAP = "bubblewrap"
-    NONE = "none"
+class SandboxMissingError(PeachError):
+    """bubblewrap is not installed."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +61,6 @@ class Content:
     readable: tuple[Path, ...] = ()
 
 
-def isolation_level(setting: str) -> Level:
-    """Return the level that the setting ``isolation`` gives on this machine: the best that works for ``auto``.
-
-    Raises:
-        IsolationError: ``bubblewrap`` is asked for and does not work.
-    """
-    if setting == "none":
-        return Level.NONE
-    failure = bubblewrap_failure()
-    if not failure:
-        return Level.BUBBLEWRAP
-    if setting == "bubblewrap":
-        raise IsolationError(
-            f"[peach] isolation = bubblewrap: {failure}; install bubblewrap and allow unprivileged user "
-            "namespaces (in a container: its seccomp profile), or set isolation = auto"
-        )
-    return Level.NONE
-
-
 @functools.cache
 def bubblewrap_failure() -> str:
     """Return why bubblewrap does not work here, or nothing. Tried once in each process, by really running it."""
@@ -107,7 +80,7 @@ def bubblewrap_failure() -> str:
 def wrap(
     content: Content, *, writable: Iterable[Path], hidden: Iterable[Path] = (), temporary: Path, accounts: Path
 ) -> tuple[str, ...]:
-    """Return the command line that runs ``content`` in a sandbox. ``isolation_level`` says whether it works.
+    """Return the command line that runs ``content`` in a sandbox. ``bubblewrap_failure`` says whether it works.
 
     Args:
         content: what runs inside, and what it reads.
@@ -117,11 +90,11 @@ def wrap(
         accounts: directory in which ``passwd`` and ``group`` are written for it: its own account, nobody else.
 
     Raises:
-        IsolationError: bubblewrap is not installed.
+        SandboxMissingError: bubblewrap is not installed.
     """
     program = shutil.which("bwrap")
     if program is None:
-        raise IsolationError("bubblewrap is not installed")
+        raise SandboxMissingError("bubblewrap is not installed")
     _write_accounts(accounts)
     # By their real names: a link to one leads to nothing else.
     roots = tuple(root for root in (path.resolve() for path in hidden) if root.is_dir())

@@ -65,11 +65,7 @@ def start(specification: dict[str, Any]) -> int:
 
 def _become(specification: dict[str, Any], guard: int) -> None:
     os.setsid()
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:  # it died before the line above
-        os._exit(1)
-    if not specification["sandboxed"]:  # bubblewrap sets it itself, and is setuid on some systems
-        _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    _end_with(guard)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     _offer_to_the_kernel()
@@ -83,8 +79,27 @@ def _become(specification: dict[str, Any], guard: int) -> None:
         signal.SIGCHLD,
     ):
         signal.signal(number, signal.SIG_DFL)
+    if specification["uid"] is not None:
+        _become_user(specification["uid"])
+        _end_with(guard)  # the kernel forgets it with the change
+    if not specification["sandboxed"]:  # bubblewrap sets it itself, and is setuid on some systems
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
     os.chdir(specification["cwd"])
     os.execve(specification["argv"][0], specification["argv"], specification["environment"])  # noqa: S606 - the point
+
+
+def _end_with(guard: int) -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:  # it died before the line above
+        os._exit(1)
+
+
+def _become_user(uid: int) -> None:
+    # Whoever opens /dev/stdout opens the pipe once more, which only its owner may.
+    os.fchown(1, uid, uid)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def _offer_to_the_kernel() -> None:

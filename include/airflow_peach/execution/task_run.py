@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.artefacts import artefact_path
+from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.execution_folder import execution_folder
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
 from airflow_peach.execution.loop_lock import loop_lock
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
-from airflow_peach.settings import airflow_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,6 +187,7 @@ def needs_kernel(organisation: Organisation) -> bool:
 def _request(
     run: TaskRun, settings: Settings, environment: Environment, place: _Place, *, spent_seconds: float
 ) -> ExecutionRequest:
+    confined = confinement(settings, run.task.codops)
     scratch = place.folder / "scratch"
     scratch.mkdir()
     terms = run.organisation.terms
@@ -210,9 +211,8 @@ def _request(
             memory_limit_bytes=memory,
             log_limit_bytes=settings.log_limit_bytes,
         ),
-        isolation=settings.isolation,
+        confinement=confined,
         variables=run.variables,
-        hidden=(airflow_home(), settings.home),
         artefact=artefact if run.task.full_notebook else None,
         lock_descriptors=place.lock_descriptors,
     )

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_peach import storage
+from airflow_peach.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,4 +161,4 @@ class EnvironmentFolder:
 
 def discard(path: Path) -> None:
     """Remove a directory that nobody uses; what cannot be removed yet is left to whoever looks next."""
-    shutil.rmtree(path, ignore_errors=True)
+    remove(path)
