@@ -85,7 +85,12 @@ def write_bytes(path: Path, content: bytes) -> bool:
 
 def write_json(path: Path, data: Any) -> bool:  # noqa: ANN401 - any JSON
     """Write ``data`` as JSON with sorted keys, as ``write_text`` does."""
-    return write_text(path, json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+    return write_text(path, json_text(data))
+
+
+def json_text(data: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return the text that ``write_json`` writes."""
+    return json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
 @contextlib.contextmanager

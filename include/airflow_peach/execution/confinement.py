@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,10 +71,11 @@ class Confinement:
         return wrap(content, writable=writable, hidden=self.hidden, temporary=temporary, accounts=accounts)
 
     def give(self, *trees: Path) -> None:
-        """Make directories the confined code's own, with all that is in them."""
-        if self.account is not None:
-            for tree in trees:
-                accounts.hand_over(tree, self.account)
+        """Make directories the confined code's own, with all that is in them. One look when they are already."""
+        owner = self.account or accounts.Account(os.geteuid())
+        for tree in trees:
+            if tree.stat().st_uid != owner.uid:
+                accounts.hand_over(tree, owner)
 
     def let_in(self, directory: Path) -> None:
         """Let the confined code through a directory, to what lies in it."""
@@ -91,6 +93,11 @@ class Confinement:
         """Remove what confined code left where the next execution could find it."""
         if self.account is not None:
             accounts.remove_left(self.account)
+
+
+def unconfined(_: str) -> Confinement:
+    """Return that nothing is confined: for who only looks at environments."""
+    return Confinement(Level.NONE)
 
 
 def confinement(settings: Settings, codops: str) -> Confinement:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from airflow_peach.catalogue.model import Requirement
+from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.environments.store import Environment, EnvironmentStore, Index
+from airflow_peach.settings import load_settings
 
 TIME_LIMIT_SECONDS = 60.0
 
@@ -67,6 +69,7 @@ class Platform:
             indexes=(self.index,) if indexes is None else indexes,
             lock_max_age_seconds=max_age_seconds,
             direct_references=direct_references,
+            confine=lambda codops: confinement(load_settings(home=self.home), codops),
         )
 
     def publish(self, name: str, version: str) -> None:

@@ -21,8 +21,10 @@ import os, signal, sys
 from pathlib import Path
 
 from airflow_peach.catalogue.model import Requirement
+from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.environments.store import EnvironmentStore, Index
 from airflow_peach.execution.environments.uv_process import run_under_guard
+from airflow_peach.settings import load_settings
 
 home, wheels, command, moment = sys.argv[1:]
 
@@ -31,11 +33,11 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(argv, **options):
-    here = command and command in argv
+def run(guarded, *, emit):
+    here = command and command in guarded.argv
     if here and moment == "before":
         die()
-    finished = run_under_guard(argv, **options)
+    finished = run_under_guard(guarded, emit=emit)
     if here and moment == "after":
         die()
     return finished
@@ -53,6 +55,7 @@ store = EnvironmentStore(
     indexes=[Index("wheels", wheels, kind="flat")],
     lock_max_age_seconds=86400,
     run=run,
+    confine=lambda codops: confinement(load_settings(home=Path(home)), codops),
 )
 environment = store.ensure(
     "debr",

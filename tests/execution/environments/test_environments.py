@@ -17,9 +17,11 @@ from airflow_peach.execution.environments.store import EnvironmentBuildError, En
 from airflow_peach.execution.environments.uv_process import Finished, UvFailedError, run_under_guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from tests.execution.environments.conftest import Platform
+
+    from airflow_peach.execution.guarded_command import GuardedCommand
 
 
 def output_of(*argv: str | Path) -> str:
@@ -216,16 +218,9 @@ def test_the_time_limit_is_kept_and_explained(platform: Platform) -> None:
 
 
 def test_a_uv_that_cannot_be_run_is_explained(platform: Platform) -> None:
-    def broken(
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        timeout_seconds: float,
-        emit: Callable[[str], None],
-    ) -> Finished:
-        del cwd, timeout_seconds, env, emit
-        raise UvFailedError(f"{argv[0]} is not here")
+    def broken(command: GuardedCommand, *, emit: Callable[[str], None]) -> Finished:
+        del emit
+        raise UvFailedError(f"{command.argv[0]} is not here")
 
     store = EnvironmentStore(platform.home, interpreter=Path(sys.executable), lock_max_age_seconds=1, run=broken)
 

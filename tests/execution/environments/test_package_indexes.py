@@ -19,9 +19,11 @@ from airflow_peach.execution.environments.store import EnvironmentBuildError, En
 from airflow_peach.execution.environments.uv_process import Finished, run_under_guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.execution.environments.conftest import Platform
+
+    from airflow_peach.execution.guarded_command import GuardedCommand
 
 PASSWORD = "s3cret/with:signs"  # noqa: S105 - of this test's own server
 
@@ -69,16 +71,9 @@ def test_credentials_reach_the_index_and_no_command_line(platform: Platform, tmp
     root = simple_index(platform, tmp_path / "served")
     ran: list[Sequence[str]] = []
 
-    def run(
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        timeout_seconds: float,
-        emit: Callable[[str], None],
-    ) -> Finished:
-        ran.append(argv)
-        return run_under_guard(argv, cwd=cwd, env=env, timeout_seconds=timeout_seconds, emit=emit)
+    def run(command: GuardedCommand, *, emit: Callable[[str], None]) -> Finished:
+        ran.append(command.argv)
+        return run_under_guard(command, emit=emit)
 
     def store(password: str, address: str) -> EnvironmentStore:
         url = f"{address}/simple" if kind == "simple" else f"{address}/simple/tool-box/"

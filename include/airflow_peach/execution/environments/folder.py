@@ -8,6 +8,7 @@
         <digest>/             an environment; complete since it has this name
             peach-environment.json   the completion marker
             peach-requirements.txt   the lock it was built from
+        uv-cache/             uv's cache
         .building-*/          a build in progress, or what a killed one left
         current.json          names the environment in use
         failure.txt           why the last attempt to make one failed
@@ -29,6 +30,8 @@ from airflow_peach.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_peach.execution.environments.building import Building
 
 MARKER = "peach-environment.json"
 LOCK_COPY = "peach-requirements.txt"
@@ -95,17 +98,20 @@ class EnvironmentFolder:
         storage.write_json(self.root / "current.json", {"digest": environment.digest})
         os.utime(environment.path / MARKER)
 
+    @property
+    def cache(self) -> Path:
+        """Uv's cache, of this organisation alone."""
+        return self.root / "uv-cache"
+
     def new_building(self) -> Path:
         """Make a directory of a new name, beside where environments go, so that a rename is enough."""
         return Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.root))
 
-    def complete(self, building: Path, digest: str) -> Environment:
-        """Turn a finished build into the environment ``digest``. The lock must be held."""
-        storage.write_json(building / MARKER, {"codops": self.codops, "digest": digest})
+    def complete(self, building: Building, digest: str) -> Environment:
+        """Turn a finished build, taken over, into the environment ``digest``. The lock must be held."""
+        building.put(MARKER, storage.json_text({"codops": self.codops, "digest": digest}))
         self.remove(self.root / digest)  # one that is there and was not found is broken
-        # mkdtemp made it private; executions may run under another user.
-        building.chmod(0o755)
-        building.rename(self.root / digest)
+        building.environment.rename(self.root / digest)
         environment = self.find(digest)
         if environment is None:
             raise FileNotFoundError(self.root / digest / "bin" / "python")

@@ -10,6 +10,7 @@ import hashlib
 import re
 import urllib.parse
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airflow_peach.errors import PeachError
@@ -36,6 +37,8 @@ _INDEX_VARIABLES = frozenset((
     "UV_INDEX_STRATEGY", "UV_EXCLUDE_NEWER", "UV_CONFIG_FILE", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS",
 ))
 # fmt: on
+_LOCATION_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_CREDENTIAL_VARIABLES = frozenset(("NETRC", "UV_CREDENTIALS_DIR", "UV_KEYRING_PROVIDER"))
 _INDEX_CREDENTIAL = re.compile(r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)")
 
 # uv does not read pip's variables. Where a machine has only these, they mean the same.
@@ -84,12 +87,14 @@ class IndexAccess:
         variables: for uv's environment, credentials among them.
         options: for its command line; no secrets.
         secrets: texts that must not be shown.
+        readable: files and directories of this machine that uv reads for it: local indexes, configuration.
         identity: a hash of where packages come from, without credentials.
     """
 
     variables: Mapping[str, str] = field(repr=False)
     options: tuple[str, ...]
     secrets: tuple[str, ...] = field(repr=False)
+    readable: tuple[Path, ...]
     identity: str
 
     def hide(self, text: str) -> str:
@@ -112,12 +117,17 @@ def index_access(indexes: Sequence[Index], machine: Mapping[str, str]) -> IndexA
     machine's own configuration counts: uv's variables and files, or pip's variables.
     """
     variables = {name: value for name, value in machine.items() if name in _MACHINE_VARIABLES}
+    configuration: tuple[Path, ...] = ()
     if indexes:
+        # What packages' own build code could read, and a connection gives instead.
+        variables = {name: value for name, value in variables.items() if name not in _CREDENTIAL_VARIABLES}
         chosen = _platform_variables(indexes)
         options: tuple[str, ...] = () if "UV_DEFAULT_INDEX" in chosen else ("--no-index",)
         secrets = [secret for index in indexes for secret in _forms(index.password)]
     else:
         chosen = _machine_index_variables(machine)
+        variables |= _where_configuration_is(machine)
+        configuration = _configuration({**variables, **chosen})
         options = ()
         secrets = [secret for value in chosen.values() for secret in _passwords_in(value)]
         secrets += [value for name, value in chosen.items() if name.endswith("_PASSWORD")]
@@ -128,6 +138,7 @@ def index_access(indexes: Sequence[Index], machine: Mapping[str, str]) -> IndexA
         variables={**variables, **chosen},
         options=options,
         secrets=tuple(sorted(set(filter(None, secrets)), key=len, reverse=True)),
+        readable=(*_local_indexes(chosen), *configuration),
         identity=hashlib.sha256(repr(public).encode()).hexdigest(),
     )
 
@@ -166,6 +177,31 @@ def _machine_index_variables(machine: Mapping[str, str]) -> dict[str, str]:
     if not any("INDEX" in name for name in chosen):
         chosen |= {uv: machine[pip] for pip, uv in _PIP_VARIABLES.items() if machine.get(pip)}
     return chosen
+
+
+def _where_configuration_is(machine: Mapping[str, str]) -> dict[str, str]:
+    """Name what uv would find below the home of who runs it: it gets another home."""
+    home = Path(machine.get("HOME", "/"))
+    places = {
+        "XDG_CONFIG_HOME": home / ".config",
+        "UV_CREDENTIALS_DIR": home / ".local" / "share" / "uv" / "credentials",
+        "NETRC": home / ".netrc",
+    }
+    return {name: str(path) for name, path in places.items() if not machine.get(name) and path.exists()}
+
+
+def _configuration(variables: Mapping[str, str]) -> tuple[Path, ...]:
+    files = [variables[name] for name in ("NETRC", "UV_CREDENTIALS_DIR", "UV_CONFIG_FILE") if variables.get(name)]
+    folders = [variables.get("XDG_CONFIG_HOME", ""), *variables.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":"), "/etc"]
+    return (*map(Path, files), *(Path(folder, "uv") for folder in folders if folder))
+
+
+def _local_indexes(variables: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the directories among the indexes."""
+    named = (variables.get(name, "") for name in _LOCATION_VARIABLES)
+    locations = (re.sub(r"^[\w.-]+=", "", location) for text in named for location in re.split(r"[\s,]+", text))
+    paths = (urllib.parse.unquote(location.removeprefix("file://")) for location in locations)
+    return tuple(Path(path) for path in paths if path.startswith("/"))
 
 
 def _passwords_in(text: str) -> Iterable[str]:

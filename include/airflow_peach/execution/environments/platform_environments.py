@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.platform.file import read_platform_file
+from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.environments.store import Environment, EnvironmentStore, Index
 
 if TYPE_CHECKING:
@@ -91,4 +92,5 @@ class PlatformEnvironments:
             indexes=indexes,
             direct_references=direct_references,
             lock_max_age_seconds=self._settings.lock_max_age_seconds,
+            confine=lambda codops: confinement(self._settings, codops),
         )

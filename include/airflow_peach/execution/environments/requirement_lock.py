@@ -6,9 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement as Pep508
@@ -20,12 +18,16 @@ from airflow_peach.errors import PeachError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
+    from airflow_peach.execution.environments.building import Building
     from airflow_peach.execution.environments.interpreters import Interpreter
     from airflow_peach.execution.environments.uv_process import Uv
 
 # What papermill needs inside the environment to run all cells of a notebook.
 KERNEL = Requirement("ipykernel<8,>=6.29", "full_notebook")
+
+LOCK_LIMIT_BYTES = 16 * 1024 * 1024
 
 _HEADER = re.compile(r"# Resolved by airflow-peach at (\S+)\n")
 _LOCAL_REFERENCE = re.compile(r" @ (?:git\+)?file:")
@@ -101,7 +103,7 @@ def write_lock(path: Path, lock: RequirementLock) -> None:
 
 def resolve(
     requirements: Sequence[Requirement],
-    interpreter: Interpreter,
+    building: Building,
     uv: Uv,
     *,
     direct_references: bool,
@@ -124,18 +126,26 @@ def resolve(
     _refuse_unsafe(requirements)
     if not direct_references:
         _refuse_direct_references(requirements)
-    with tempfile.TemporaryDirectory(prefix="peach-lock-") as folder:
-        asked, answered = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
-        asked.write_text("".join(f"{requirement.text}\n" for requirement in requirements), encoding="utf-8")
-        uv(
-            *("pip", "compile", asked, "--output-file", answered, "--python", interpreter.executable),
-            *("--generate-hashes", "--no-header", "--no-annotate", "--quiet"),
-            deadline=deadline,
-            emit=emit,
-        )
-        lock = RequirementLock(answered.read_text(encoding="utf-8"), resolved_at)
+    asked = building.write("requirements.in", "".join(f"{requirement.text}\n" for requirement in requirements))
+    answered = building.temporary / "requirements.txt"
+    uv(
+        *("pip", "compile", asked, "--output-file", answered, "--python", building.interpreter),
+        *("--generate-hashes", "--no-header", "--no-annotate", "--quiet"),
+        building=building,
+        deadline=deadline,
+        emit=emit,
+    )
+    lock = RequirementLock(_read_answer(answered), resolved_at)
     _check_references(lock, direct_references=direct_references)
     return lock
+
+
+def _read_answer(path: Path) -> str:
+    # To learn what a source distribution requires, uv runs code of it: the answer may be that code's.
+    try:
+        return storage.read_foreign(path, limit_bytes=LOCK_LIMIT_BYTES).decode("utf-8", "replace")
+    except storage.ForeignFileError as error:
+        raise RequirementRefusedError(f"what was resolved cannot be read: {error}") from None
 
 
 def _refuse_unsafe(requirements: Sequence[Requirement]) -> None:
@@ -160,6 +170,8 @@ def _check_references(lock: RequirementLock, *, direct_references: bool) -> None
     """
     for entry in lock.entries:
         name = entry.split(";")[0].split("\\")[0].strip()
+        if not name[:1].isalnum():  # an option, to uv
+            raise RequirementRefusedError(f"{name}: is not a requirement")
         if "$" in entry:  # a package's own metadata may say so, and `uv pip sync` reads this file
             raise RequirementRefusedError(f"{name}: {unsafe_in_a_file('$')}")
         if _LOCAL_REFERENCE.search(entry):

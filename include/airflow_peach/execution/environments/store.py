@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -10,7 +11,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_peach.execution.confinement import unconfined
 from airflow_peach.execution.environments import requirement_lock
+from airflow_peach.execution.environments.building import Building, BuildRefusedError
 from airflow_peach.execution.environments.errors import EnvironmentBuildError, build_error
 from airflow_peach.execution.environments.folder import LOCK_COPY, Environment, EnvironmentFolder, discard
 from airflow_peach.execution.environments.interpreters import Interpreter, InterpreterError, inspect_interpreter
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_peach.catalogue.model import Requirement
+    from airflow_peach.execution.confinement import Confinement
     from airflow_peach.execution.environments.requirement_lock import RequirementLock
 
 __all__ = ["Environment", "EnvironmentBuildError", "EnvironmentStore", "Index"]
@@ -68,25 +72,27 @@ class EnvironmentStore:
         lock_max_age_seconds: float,
         uv: Path | None = None,
         run: Runner = run_under_guard,
+        confine: Callable[[str], Confinement] = unconfined,
     ) -> None:
         """Describe the store; nothing is touched yet.
 
         Args:
-            home: everything is kept in ``environments`` and ``uv-cache`` below it.
+            home: everything is kept in ``environments`` below it.
             interpreter: what environments are built on; one of a virtual environment stands for its base.
             indexes: the only ones that are asked; empty for those that the machine is configured for.
             direct_references: whether a requirement may name an address (``lib @ git+https://…``).
             lock_max_age_seconds: when requirements are resolved again although nothing changed.
             uv: the uv binary; None for that of the ``uv`` package.
             run: runs uv.
+            confine: says what the code that uv runs for an organisation, by its codops, is confined to.
         """
         self._home = home.absolute()
         self._interpreter = interpreter
         self._direct_references = direct_references
         self._lock_max_age_seconds = lock_max_age_seconds
+        self._confine = confine
         self._uv = Uv(
             binary=uv or find_uv(),
-            cache=self._home / "uv-cache",
             access=index_access(indexes, os.environ),
             run=run,
         )
@@ -224,10 +230,11 @@ class EnvironmentStore:
         if wanted.requirements:
             asked = ", ".join(requirement.text for requirement in wanted.requirements)
             wanted.emit(self._uv.access.hide(f"Resolving {asked}"))
+        building = self._new_building(wanted)
         try:
             lock = requirement_lock.resolve(
                 wanted.requirements,
-                wanted.interpreter,
+                building,
                 self._uv,
                 direct_references=self._direct_references,
                 deadline=wanted.deadline,
@@ -237,45 +244,51 @@ class EnvironmentStore:
             raise build_error(
                 wanted.folder.codops, "its requirements cannot be resolved", str(error), wanted.requirements
             ) from None
+        finally:
+            discard(building.folder)
         requirement_lock.write_lock(wanted.lock_file, lock)
         return lock
 
     def _build(self, wanted: _Wanted, lock: RequirementLock, digest: str) -> Environment:
         wanted.emit(f"Building environment {digest[:12]} on {wanted.interpreter.version}")
-        building = wanted.folder.new_building()
+        building = self._new_building(wanted)
         try:
             self._fill(wanted, lock, building)
             return wanted.folder.complete(building, digest)
-        except UvFailedError as error:
+        except (UvFailedError, BuildRefusedError) as error:
             raise build_error(
                 wanted.folder.codops, "its environment cannot be built", str(error), wanted.requirements
             ) from None
         finally:
-            discard(building)
+            discard(building.folder)
 
-    def _fill(self, wanted: _Wanted, lock: RequirementLock, building: Path) -> None:
-        deadline, emit = wanted.deadline, wanted.emit
-        # Allowed to fill a directory that exists: it is ours, and so nobody else can have made it.
-        self._uv(
-            *("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project"),
-            *("--python", wanted.interpreter.executable, building),
-            deadline=deadline,
-            emit=emit,
+    def _new_building(self, wanted: _Wanted) -> Building:
+        folder = wanted.folder
+        building = Building(
+            folder.new_building(), folder.cache, wanted.interpreter.executable, self._confine(folder.codops)
         )
-        (building / LOCK_COPY).write_text(lock.text, encoding="utf-8")
+        building.prepare()
+        return building
+
+    def _fill(self, wanted: _Wanted, lock: RequirementLock, building: Building) -> None:
+        uv = functools.partial(self._uv, building=building, deadline=wanted.deadline, emit=wanted.emit)
+        environment = building.environment
+        # Allowed to fill a directory that exists: it is ours, and so nobody else can have made it.
+        uv(
+            *("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project"),
+            *("--python", building.interpreter, environment),
+        )
+        link = building.interpreter_link()
         # Compiled now: at run time an environment is read-only.
-        options = ("--python", building / "bin" / "python", "--compile-bytecode")
+        options = ("--python", environment / "bin" / "python", "--compile-bytecode")
         if lock.hashed:
-            hashed = building / "hashed.txt"
-            hashed.write_text(lock.hashed, encoding="utf-8")
-            self._uv("pip", "sync", "--require-hashes", *options, hashed, deadline=deadline, emit=emit)
-            hashed.unlink()
+            uv("pip", "sync", "--require-hashes", *options, building.write("hashed.txt", lock.hashed))
         if lock.pinned_to_commits:
             # A commit is its own hash; uv would refuse these beside --require-hashes.
-            commits = building / "commits.txt"
-            commits.write_text(lock.pinned_to_commits, encoding="utf-8")
-            self._uv("pip", "install", "--no-deps", *options, "-r", commits, deadline=deadline, emit=emit)
-            commits.unlink()
+            commits = building.write("commits.txt", lock.pinned_to_commits)
+            uv("pip", "install", "--no-deps", *options, "-r", commits)
+        building.take(link)
+        building.put(LOCK_COPY, lock.text)
 
 
 @contextlib.contextmanager

@@ -14,18 +14,17 @@ import uv
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.guarded import run_guarded
-from airflow_peach.execution.guarded_command import GuardedCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
+    from airflow_peach.execution.environments.building import Building
     from airflow_peach.execution.environments.package_indexes import IndexAccess
+    from airflow_peach.execution.guarded_command import GuardedCommand
 
 EXPLANATION_LIMIT_CHARACTERS = 6_000
 # Of the output of a failed uv: the error is at its end.
 _KEPT_LINES = 2_000
-# A build has nothing to save when its time is up.
-_GRACE_SECONDS = 2.0
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -46,21 +45,10 @@ class Finished:
 
 
 class Runner(Protocol):
-    """Runs one command to its end and hands on its output as it comes.
+    """Runs one command to its end and hands on its output as it comes."""
 
-    This is where a sandbox goes: building a source distribution executes code of strangers.
-    """
-
-    def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        timeout_seconds: float,
-        emit: Callable[[str], None],
-    ) -> Finished:
-        """Run ``argv``; call ``emit`` with each line of its output.
+    def __call__(self, command: GuardedCommand, *, emit: Callable[[str], None]) -> Finished:
+        """Run ``command``; call ``emit`` with each line of its output.
 
         Raises:
             UvTimeoutError: it and all that it started were killed at the limit.
@@ -68,14 +56,7 @@ class Runner(Protocol):
         """
 
 
-def run_under_guard(
-    argv: Sequence[str],
-    *,
-    cwd: Path,
-    env: Mapping[str, str],
-    timeout_seconds: float,
-    emit: Callable[[str], None],
-) -> Finished:
+def run_under_guard(command: GuardedCommand, *, emit: Callable[[str], None]) -> Finished:
     """Run so that nothing of it outlives its end, its limit or this process. A ``Runner``."""
     kept: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
 
@@ -83,16 +64,9 @@ def run_under_guard(
         kept.append(line)
         emit(line)
 
-    command = GuardedCommand(
-        argv=tuple(argv),
-        environment=env,
-        cwd=cwd,
-        time_limit_seconds=timeout_seconds,
-        grace_seconds=_GRACE_SECONDS,
-    )
     report = run_guarded(command, emit=keep)
     if report.kind == "timed_out":
-        raise UvTimeoutError(f"uv did not end within {timeout_seconds:g} s")
+        raise UvTimeoutError(f"uv did not end within {command.time_limit_seconds:g} s")
     if report.exit_code is None:
         raise UvFailedError(f"uv could not be run: {report.message or report.kind}")
     return Finished(report.exit_code, "\n".join(kept))
@@ -105,28 +79,30 @@ def find_uv() -> Path:
 
 @dataclass(frozen=True)
 class Uv:
-    """uv with its indexes and its cache.
+    """uv with its indexes.
 
     Attributes:
         binary: absolute path of uv.
-        cache: its cache; files are copied out of it, never linked (DESIGN §9).
+        access: to its indexes.
+        run: runs it.
     """
 
     binary: Path
-    cache: Path
     access: IndexAccess
     run: Runner
 
     def __call__(
         self,
         *arguments: str | os.PathLike[str],
+        building: Building,
         deadline: float,
         emit: Callable[[str], None],
     ) -> None:
-        """Run ``uv`` with ``arguments``.
+        """Run ``uv`` with ``arguments``, confined to ``building``.
 
         Args:
             arguments: of the command line.
+            building: where it works.
             deadline: when it is stopped, on the clock of ``time.monotonic``.
             emit: takes each line that uv says.
 
@@ -143,20 +119,21 @@ class Uv:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise UvTimeoutError("no time is left to run uv")
-        finished = self.run(
+        command = building.command(
             argv,
-            cwd=Path("/"),  # above it are no project's files that uv would read as its configuration
-            env=self._environment(),
-            timeout_seconds=remaining,
-            emit=lambda line: emit(self._readable(line)),
+            environment=self._environment(building.cache),
+            readable=(self.binary, *self.access.readable),
+            limit_seconds=remaining,
         )
+        finished = self.run(command, emit=lambda line: emit(self._readable(line)))
         if finished.returncode != 0:
             raise UvFailedError(self._explanation(finished))
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, cache: Path) -> dict[str, str]:
         return {
             **self.access.variables,
-            "UV_CACHE_DIR": str(self.cache),
+            "UV_CACHE_DIR": str(cache),
+            # Files are copied out of the cache, never linked (DESIGN §9).
             "UV_LINK_MODE": "copy",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
