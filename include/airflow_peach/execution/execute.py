@@ -103,7 +103,7 @@ def _own_directories(request: ExecutionRequest) -> Iterator[None]:
         confinement.remove_left()
         confinement.lend(request.environment)
         confinement.give(request.checkout, request.scratch)
-        for directory in {request.checkout.parent, request.scratch.parent}:
+        for directory in {request.checkout.parent, request.scratch.parent, request.environment.parent}:
             confinement.let_in(directory)
     except OSError as error:
         raise DirectoryError(f"not started: {error.filename}: {error.strerror}; check the disk") from error
