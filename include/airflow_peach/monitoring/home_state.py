@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from airflow_peach.catalogue.freshness import modified
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments.folder import EnvironmentFolder
-from airflow_peach.execution.sandbox import IsolationError, Level, bubblewrap_failure, isolation_level
+from airflow_peach.execution.isolation import isolation_in_force
 
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
+
+    from airflow_peach.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,7 @@ def environment_standing(home: Path, codops: str) -> EnvironmentStanding:
     )
 
 
-def isolation_standing(setting: str) -> IsolationStanding:
+def isolation_standing(settings: Settings) -> IsolationStanding:
     """Return what the setting ``isolation`` comes to on this machine."""
-    try:
-        level = isolation_level(setting)
-    except IsolationError as error:
-        return IsolationStanding(setting, None, str(error))
-    return IsolationStanding(
-        setting, level.value, bubblewrap_failure() if level is Level.NONE and setting != "none" else ""
-    )
+    isolation = isolation_in_force(settings)
+    return IsolationStanding(isolation.setting, isolation.level.value if isolation.level else None, isolation.why)

@@ -65,7 +65,7 @@ class Building:
         """Make the directories."""
         own = (self.home, self.temporary, self.environment, self.cache)
         for directory in own:
-            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.confinement.give(*own)
         self.confinement.let_in(self.folder)
         self.confinement.let_in(self.folder.parent)

@@ -7,8 +7,10 @@ import functools
 import hashlib
 import json
 import os
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_peach.execution.confinement import unconfined
@@ -30,7 +32,6 @@ from airflow_peach.storage import LockedError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from pathlib import Path
 
     from airflow_peach.catalogue.model import Requirement
     from airflow_peach.execution.confinement import Confinement
@@ -136,21 +137,25 @@ class EnvironmentStore:
         return environment
 
     def check(self, requirements: Sequence[Requirement], *, time_limit_seconds: float) -> None:
-        """Resolve ``requirements`` and forget the lock again; touches uv's cache only.
+        """Resolve ``requirements`` and forget the lock again; touches uv's cache only. Nothing is confined.
 
         Raises:
             UvFailedError, RequirementRefusedError: they cannot be had together; the message is why.
             UvTimeoutError: not within the limit.
             InterpreterError: there is no interpreter to resolve them for.
         """
-        requirement_lock.resolve(
-            requirements,
-            inspect_interpreter(self._interpreter),
-            self._uv,
-            direct_references=self._direct_references,
-            deadline=time.monotonic() + time_limit_seconds,
-            emit=lambda _: None,
-        )
+        executable = inspect_interpreter(self._interpreter).executable
+        with tempfile.TemporaryDirectory(prefix="peach-lock-") as folder:
+            building = Building(Path(folder), self._home / "uv-cache", executable, unconfined(""))
+            building.prepare()
+            requirement_lock.resolve(
+                requirements,
+                building,
+                self._uv,
+                direct_references=self._direct_references,
+                deadline=time.monotonic() + time_limit_seconds,
+                emit=lambda _: None,
+            )
 
     def last_failure(self, codops: str) -> str | None:
         """Return why the last ``ensure`` of ``codops`` failed; None when it did not, or there was none."""

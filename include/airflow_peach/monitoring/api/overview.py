@@ -101,7 +101,7 @@ def _platform(settings: Settings, catalogue: Catalogue, reader: Reader) -> Platf
     nobodys = [problem for each in catalogue.repositories.values() if not each.codops for problem in each.problems]
     problems = [*catalogue.problems, *nobodys] if reader.may_read_loop(METADATA_LOOP) else []
     return Platform(
-        isolation=Isolation(**dataclasses.asdict(home_state.isolation_standing(settings.isolation))),
+        isolation=Isolation(**dataclasses.asdict(home_state.isolation_standing(settings))),
         synced_at=synced,
         sync_age_seconds=(dt.datetime.now(dt.timezone.utc) - synced).total_seconds() if synced else None,
         catalogue_version=current_snapshot(settings.home),
