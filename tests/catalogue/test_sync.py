@@ -73,7 +73,7 @@ class TestOneSync:
         commit = team.configure("debr", "x", "y", more="dependencies: [numpy]")
         said: list[str] = []
 
-        report = sync(settings, source=source, progress=said.append)
+        report = sync(settings, source=source, progress=lambda progress: said.append(progress.line))
 
         assert tasks(settings) == ["x", "y"]
         assert (report.organisations, report.changed, report.problems) == (("debr",), ("debr",), ())

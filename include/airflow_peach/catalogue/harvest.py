@@ -15,11 +15,12 @@ from airflow_peach.catalogue.configuration_cache import UnreadableRepositoryErro
 from airflow_peach.catalogue.model import RepositoryStatus
 from airflow_peach.catalogue.reading import read_in_child
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.mirror import CorruptMirrorError, FetchError, Head, Mirror
+from airflow_peach.repositories.mirror import VERSION_CHARACTERS, CorruptMirrorError, FetchError, Mirror, NoAnswerError
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryConfiguration
     from airflow_peach.repositories.address import RepositoryAddress
+    from airflow_peach.repositories.remote import RemoteHead
     from airflow_peach.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,24 +34,46 @@ class Harvest:
     configuration: RepositoryConfiguration | None = None
 
 
-def harvest(address: RepositoryAddress, settings: Settings, before: RepositoryStatus | None) -> Harvest:
-    """Fetch one repository and read its configuration at its head. Never raises.
+@dataclass(frozen=True)
+class Question:
+    """What is asked about one repository.
+
+    Attributes:
+        address: where it is.
+        before: its status after the last sync; None for a new one.
+        remote: its head, where a question about many has told it.
+        answer_seconds: how long the remote may take to say its head, where it is asked.
+    """
+
+    address: RepositoryAddress
+    before: RepositoryStatus | None
+    remote: RemoteHead | None
+    answer_seconds: float
+
+    @property
+    def status(self) -> RepositoryStatus:
+        """What is known before it is asked."""
+        before = self.before or RepositoryStatus(self.address.name, "")
+        return replace(before, url=self.address.url, source=self.address.source)
+
+
+def harvest(question: Question, settings: Settings) -> Harvest:
+    """Fetch one repository, if it has changed, and read its configuration at its head. Never raises.
 
     Args:
-        address: where it is.
+        question: which one.
         settings: home, branch and time limit.
-        before: its status after the last sync.
     """
-    status = replace(before or RepositoryStatus(address.name, ""), url=address.url, source=address.source)
+    address, status = question.address, question.status
     try:
-        return _harvest(address, settings, status)
+        return _harvest(question, settings, status)
     except OSError as error:
         return Harvest(replace(status, error=f"{address.name}: {error.filename}: {error.strerror}"))
     except Exception as error:
         # One repository must not stop the others, and its author must see that it is not his fault.
         log.exception("%s: could not be read", address.name)
         problem = Problem(
-            Place(address.name, status.head[:8]),
+            Place(address.name, status.head[:VERSION_CHARACTERS]),
             "",
             f"cannot be read: {type(error).__name__}: {error}; this is a bug of airflow-peach",
             "report it, with the log of the sync",
@@ -58,40 +81,46 @@ def harvest(address: RepositoryAddress, settings: Settings, before: RepositorySt
         return Harvest(replace(status, problems=(problem,)))
 
 
-def _harvest(address: RepositoryAddress, settings: Settings, status: RepositoryStatus) -> Harvest:
-    mirror = Mirror(settings.home, address, settings.branch)
-    status, head = _fetch(mirror, settings, status)
-    if head is None:
+def _harvest(question: Question, settings: Settings, status: RepositoryStatus) -> Harvest:
+    mirror = Mirror(settings.home, question.address, settings.branch)
+    status, known = _fetch(mirror, settings, status, question)
+    if not known:
         return Harvest(status)
     try:
-        return _read(mirror, settings, status, head)
+        return _read(mirror, settings, status)
     except CorruptMirrorError as error:
         log.warning("%s", error)
-    status, head = _fetch(mirror, settings, status)
+    status, known = _fetch(mirror, settings, status, question)
     try:
-        return _read(mirror, settings, status, head) if head is not None else Harvest(status)
+        return _read(mirror, settings, status) if known else Harvest(status)
     except CorruptMirrorError as error:
         return Harvest(replace(status, error=str(error)))
 
 
-def _fetch(mirror: Mirror, settings: Settings, status: RepositoryStatus) -> tuple[RepositoryStatus, Head | None]:
-    """Return the status after a fetch, and the newest head known, be it an old one."""
+def _fetch(
+    mirror: Mirror, settings: Settings, status: RepositoryStatus, question: Question
+) -> tuple[RepositoryStatus, bool]:
+    """Return the status after a fetch, and whether any head is known, be it an old one."""
     try:
-        head: Head | None = mirror.fetch(settings.fetch_timeout_seconds)
-        status = replace(status, error="", fetched_at=dt.datetime.now(dt.timezone.utc))
+        remote = question.remote or mirror.ask(question.answer_seconds)
+        if not mirror.holds(remote):
+            head = mirror.fetch(settings.fetch_timeout_seconds, remote)
+            remote = replace(remote, commit=head.commit, branch=head.branch)
     except FetchError as error:
         log.info("%s", error)  # told by the status
-        head = mirror.head()
-        status = replace(status, error=str(error))
-    return (status if head is None else replace(status, head=head.commit, branch=head.branch)), head
+        known = mirror.head()
+        status = replace(status, error=str(error), silent=isinstance(error, NoAnswerError))
+        return (status if known is None else replace(status, head=known.commit, branch=known.branch)), known is not None
+    now = dt.datetime.now(dt.timezone.utc)
+    return replace(status, error="", silent=False, fetched_at=now, head=remote.commit, branch=remote.branch), True
 
 
-def _read(mirror: Mirror, settings: Settings, status: RepositoryStatus, head: Head) -> Harvest:
-    home, name, commit = settings.home, mirror.address.name, head.commit
+def _read(mirror: Mirror, settings: Settings, status: RepositoryStatus) -> Harvest:
+    home, name, commit = settings.home, mirror.address.name, status.head
     try:
         return Harvest(status, cached(home, name, commit, lambda: read_in_child(mirror, home, commit)))
     except UnreadableRepositoryError as error:
-        problem = Problem(Place(name, head.version), "", error.cause, error.remedy)
+        problem = Problem(Place(name, commit[:VERSION_CHARACTERS]), "", error.cause, error.remedy)
         return Harvest(replace(status, problems=(problem,)))
     except CorruptMirrorError:
         raise

@@ -104,7 +104,8 @@ class RepositoryStatus:
         error: why the last fetch failed, empty when it did not.
         codops: organisations it speaks for.
         problems: of its files.
-        source: where it was found; when that cannot be listed, the repository stays.
+        source: id of where it was found; when that cannot be listed, the repository stays.
+        silent: its host said nothing in time when it was last asked.
     """
 
     name: str
@@ -116,6 +117,7 @@ class RepositoryStatus:
     codops: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     source: str = ""
+    silent: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
-from airflow_peach.catalogue.harvest import Harvest, harvest
+from airflow_peach.catalogue.gathering import Gathering
 from airflow_peach.catalogue.merge import merge
-from airflow_peach.catalogue.model import RepositoryStatus
 from airflow_peach.catalogue.store import prune_snapshots, read_catalogue, write_catalogue
 from airflow_peach.errors import PeachError
-from airflow_peach.repositories.address import RepositoryAddress
-from airflow_peach.repositories.sources.discovery import Discovery, combine
 from airflow_peach.repositories.sources.opening import open_sources
 from airflow_peach.storage import locked
 
@@ -27,19 +24,34 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.authoring.problems import Problem
-    from airflow_peach.catalogue.model import Catalogue
+    from airflow_peach.catalogue.gathering import Progress
+    from airflow_peach.catalogue.model import Catalogue, RepositoryStatus
     from airflow_peach.repositories.login import Credentials
     from airflow_peach.repositories.sources.discovery import Source
     from airflow_peach.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Fetches wait for the network, mostly.
-_PARALLEL_FETCHES = 16
-
 
 class SyncError(PeachError):
     """The sync could not begin or could not be written; the last catalogue stays."""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A repository that its source no longer names: deleted, archived, without the label, or without access.
+
+    Attributes:
+        tasks: that leave the loops with it, as ``codops/task``.
+    """
+
+    name: str
+    source: str
+    tasks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        what = f"{self.name} is no longer in {self.source}: deleted, archived, without the label or without access"
+        return f"{what}; its tasks leave the loops: {', '.join(self.tasks)}" if self.tasks else what
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class SyncReport:
         repositories: status of each, sorted by name.
         organisations: codops of all, sorted.
         changed: codops of those whose catalogue was written or removed.
+        gone: repositories that were there after the last sync.
         problems: of the sources and of all repositories.
         version: of the snapshot.
         seconds: that it took.
@@ -58,6 +71,7 @@ class SyncReport:
     repositories: tuple[RepositoryStatus, ...]
     organisations: tuple[str, ...]
     changed: tuple[str, ...]
+    gone: tuple[Gone, ...]
     problems: tuple[Problem, ...]
     version: str
     seconds: float
@@ -67,7 +81,7 @@ def sync(
     settings: Settings,
     *,
     source: Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     wait: bool = True,
     credentials: Credentials | None = None,
 ) -> SyncReport:
@@ -76,7 +90,7 @@ def sync(
     Args:
         settings: where, and how long one remote may take.
         source: a directory of repositories, instead of the platform file's sources.
-        progress: gets a line for each repository, from several threads.
+        progress: called for each repository that is done, from several threads.
         wait: for another sync of the same home to end; else that is a ``LockedError`` at once.
         credentials: gives user and password of an Airflow connection; None where there are none.
 
@@ -107,7 +121,7 @@ def watch(
     stop: Event,
     *,
     source: Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     on_report: Callable[[SyncReport], None] | None = None,
     credentials: Credentials | None = None,
 ) -> None:
@@ -130,75 +144,42 @@ def _sync(
     settings: Settings,
     platform: Platform,
     sources: Sequence[Source],
-    progress: Callable[[str], None],
+    progress: Callable[[Progress], None],
     started: float,
 ) -> SyncReport:
-    now = dt.datetime.now(dt.timezone.utc)
-    previous = read_catalogue(settings.home)
-    discovery = combine(source.discover(started + settings.fetch_timeout_seconds) for source in sources)
-    harvests = _harvest_all(_addresses(discovery, previous), settings, previous, progress)
-    statuses = {each.status.name: each.status for each in harvests}
-    configurations = [each.configuration for each in harvests if each.configuration is not None]
-    merged = merge(configurations, {**_kept(discovery, previous), **statuses}, previous, platform, now)
-    catalogue = replace(merged, problems=discovery.problems)
-    written = write_catalogue(settings.home, catalogue)
+    before = previous = read_catalogue(settings.home)
+    changed: set[str] = set()
+    for gathered in Gathering(sources, settings, previous, progress).run():
+        now = dt.datetime.now(dt.timezone.utc)
+        merged = merge(gathered.configurations, gathered.statuses, previous, platform, now)
+        previous = replace(merged, problems=gathered.problems)
+        written = write_catalogue(settings.home, previous)
+        changed |= set(written.changed)
     prune_snapshots(settings.home)
-    repositories = tuple(catalogue.repositories.values())
+    repositories = tuple(previous.repositories.values())
     return SyncReport(
         repositories=repositories,
-        organisations=tuple(catalogue.organisations),
-        changed=written.changed,
-        problems=(*catalogue.problems, *(problem for each in repositories for problem in each.problems)),
+        organisations=tuple(previous.organisations),
+        changed=tuple(sorted(changed)),
+        gone=_gone(before, previous),
+        problems=(*previous.problems, *(problem for each in repositories for problem in each.problems)),
         version=written.version,
         seconds=time.monotonic() - started,
     )
 
 
-def _addresses(discovery: Discovery, previous: Catalogue) -> list[RepositoryAddress]:
-    """Return what is to be fetched: what was found, and what is known of sources that cannot be listed."""
-    addresses = {
-        status.name: RepositoryAddress(status.name, status.url, status.source)
-        for status in previous.repositories.values()
-        if status.source in discovery.failed_sources and status.url
-    }
-    addresses |= {address.name: address for address in discovery.addresses}
-    return [addresses[name] for name in sorted(addresses)]
+def _gone(before: Catalogue, after: Catalogue) -> tuple[Gone, ...]:
+    """Return the repositories that the sources no longer name."""
+    tasks: dict[str, list[str]] = defaultdict(list)
+    for organisation in before.organisations.values():
+        for task in organisation.tasks:
+            tasks[task.repository].append(f"{task.codops}/{task.name}")
+    return tuple(
+        Gone(name, status.source, tuple(tasks[name]))
+        for name, status in before.repositories.items()
+        if name not in after.repositories
+    )
 
 
-def _kept(discovery: Discovery, previous: Catalogue) -> dict[str, RepositoryStatus]:
-    """Return the repositories that are still there, but cannot be fetched as they are."""
-    kept = {
-        name: replace(status, error=f"{name}: cannot be fetched: see the problems of its source")
-        for name, status in previous.repositories.items()
-        if name in discovery.unusable
-    }
-    if discovery.failed_sources:
-        # repositories.json may be lost: then only their tasks tell that they exist.
-        for organisation in previous.organisations.values():
-            for name in organisation.repositories:
-                if name not in previous.repositories or not previous.repositories[name].url:
-                    kept[name] = RepositoryStatus(name, url="", error=f"{name}: its source cannot be listed")
-    return kept
-
-
-def _harvest_all(
-    addresses: list[RepositoryAddress],
-    settings: Settings,
-    previous: Catalogue,
-    progress: Callable[[str], None],
-) -> list[Harvest]:
-    def one(address: RepositoryAddress) -> Harvest:
-        result = harvest(address, settings, previous.repositories.get(address.name))
-        status = result.status
-        progress(status.error or f"{status.name}: {status.branch} at {status.head[:8]}")
-        return result
-
-    executor = ThreadPoolExecutor(max_workers=_PARALLEL_FETCHES, thread_name_prefix="peach-fetch")
-    try:
-        return list(executor.map(one, addresses))
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _say_nothing(_: str) -> None:
+def _say_nothing(_: Progress) -> None:
     """Take a progress line that nobody asked for."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from airflow_peach.catalogue.gathering import Progress
     from airflow_peach.catalogue.sync import SyncReport
 from airflow_peach.settings import Settings
 
@@ -109,8 +110,8 @@ class _Repeated(logging.Filter):
         self._before, self._now = self._now, set()
 
 
-def _progress(line: str) -> None:
-    click.echo(click.style(line, dim=True), err=True)
+def _progress(progress: Progress) -> None:
+    click.echo(click.style(progress.line, dim=True), err=True)
 
 
 def _errors(report: SyncReport) -> tuple[str, ...]:
@@ -127,6 +128,8 @@ def _as_json(report: SyncReport) -> None:
 
 
 def _as_text(report: SyncReport) -> None:
+    for gone in report.gone:
+        click.echo(f"- {gone}")
     for line in (*_errors(report), *report.problems):
         click.echo(output.bad(line))
     repositories = output.count(len(report.repositories), "repository", "repositories")

@@ -66,6 +66,13 @@ def address_of(url: str, *, source: str = "git") -> RepositoryAddress:
     return RepositoryAddress(name, url, source)
 
 
+def host_of(url: str) -> str:
+    """Return the host that a repository's URL leads to, with its port; empty for this machine."""
+    if "://" not in url:
+        return "" if url.startswith("/") else url.partition(":")[0].rpartition("@")[2]
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 def _url_path(url: str) -> str:
     try:
         parts = urlsplit(url)

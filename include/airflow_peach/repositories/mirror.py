@@ -22,6 +22,7 @@ from urllib.parse import quote
 from airflow_peach.errors import PeachError
 from airflow_peach.processes import ProcessTimeoutError, ProgramMissingError
 from airflow_peach.repositories.git_environment import GitError, open_git, redact
+from airflow_peach.repositories.local_refs import read_ref
 from airflow_peach.repositories.remote import RemoteHead, ask_remote, remaining_seconds
 from airflow_peach.storage import LockedError, locked
 
@@ -46,6 +47,10 @@ _COMPACT_TIMEOUT_SECONDS = 120
 
 class FetchError(PeachError):
     """The repository could not be fetched; its last head stays."""
+
+
+class NoAnswerError(FetchError):
+    """The remote did not say anything in time: its host hangs, or is not there."""
 
 
 class CorruptMirrorError(PeachError):
@@ -97,26 +102,63 @@ class Mirror:
             log.warning("%s: the mirror %s cannot be read: %s", self.address.name, self.path, error)
             return None
 
-    def fetch(self, timeout_seconds: float) -> Head:
+    def holds(self, remote: RemoteHead) -> bool:
+        """Whether the mirror's newest commit is this one: a look at three files, no git."""
+        try:
+            branch = (self.path / "HEAD").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return False
+        is_branch = branch == f"ref: refs/heads/{remote.branch}"
+        return is_branch and read_ref(self.path, HEAD_REF) == remote.commit and not self._suspect.exists()
+
+    def ask(self, timeout_seconds: float) -> RemoteHead:
+        """Ask the remote for its head; nothing is fetched.
+
+        Raises:
+            NoAnswerError: not within ``timeout_seconds``.
+            FetchError: unreachable, emptied, or without such a branch.
+        """
+        with self._told(timeout_seconds):
+            return self._ask(timeout_seconds)
+
+    def fetch(self, timeout_seconds: float, remote: RemoteHead | None = None) -> Head:
         """Ask the remote for its head, bring it here when it is new, and return it.
 
         An unchanged remote costs one ``git ls-remote``. Safe for any number of processes at once. A mirror
         that git cannot fetch into although the remote answers is made anew beside and then swapped; the old
         one is moved to ``<name>.corrupt``.
 
+        Args:
+            timeout_seconds: for all of it.
+            remote: its head, where that is known: it is not asked again.
+
         Raises:
+            NoAnswerError: the remote was asked, and said nothing within ``timeout_seconds``.
             FetchError: unreachable, emptied, without such a branch, or not within ``timeout_seconds``.
         """
         deadline = time.monotonic() + timeout_seconds
-        try:
+        with self._told(timeout_seconds):
             if not self.path.exists() and self._aside.exists():
                 with self._locked(deadline):
                     self._restore()
-            remote = ask_remote(self.address.url, self.branch, deadline, self.address.login)
+            remote = remote or self._ask(timeout_seconds)
             if (head := self._unchanged(remote)) is not None:
                 return head
             with self._locked(deadline) as lock:
                 return self._unchanged(remote) or self._bring(remote, deadline, lock)
+
+    def _ask(self, timeout_seconds: float) -> RemoteHead:
+        try:
+            deadline = time.monotonic() + timeout_seconds
+            return ask_remote(self.address.url, self.branch, deadline, self.address.login)
+        except ProcessTimeoutError as error:
+            raise NoAnswerError(str(self._error(f"no answer within {timeout_seconds:g} s"))) from error
+
+    @contextmanager
+    def _told(self, timeout_seconds: float) -> Iterator[None]:
+        """Turn what is expected to go wrong into a ``FetchError``."""
+        try:
+            yield
         except (GitError, LockedError, ProgramMissingError) as error:
             raise self._error(str(error)) from error
         except ProcessTimeoutError as error:

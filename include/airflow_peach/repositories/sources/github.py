@@ -13,6 +13,7 @@ from airflow_peach.repositories.remote import HEADS, RemoteHead
 from airflow_peach.repositories.sources.host_session import (
     HostError,
     HostSession,
+    RefusedError,
     one_line,
     status_failure,
     told_failures,
@@ -66,8 +67,11 @@ class GitHubSource(HostSource):
         if login is None:
             return {}
         question: Any = {"query": _HEADS_QUERY, "variables": {"ids": list(ids), "ref": HEADS + branch}}
-        with self._session(login, deadline) as session, told_failures():
-            answer = self._read(session.post(self._graphql, json=question))
+        try:
+            with self._session(login, deadline) as session, told_failures():
+                answer = self._read(session.post(self._graphql, json=question))
+        except RefusedError as error:
+            answer = str(error)
         try:
             found = {node["id"]: _head(node) for node in answer["data"]["nodes"] if node}
         except (KeyError, TypeError):
@@ -142,7 +146,7 @@ class GitHubSource(HostSource):
                 said = one_line(response.json().get("message", ""))
             except (ValueError, AttributeError):
                 said = ""
-            raise HostError(status_failure(response.status_code, said, self.token_place()))
+            raise RefusedError(status_failure(response.status_code, said, self.token_place()))
         return response.json()
 
 

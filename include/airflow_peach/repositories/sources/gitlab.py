@@ -18,6 +18,7 @@ from airflow_peach.repositories.sources.host_session import (
     NOT_JSON,
     HostError,
     HostSession,
+    RefusedError,
     one_line,
     status_failure,
     told_failures,
@@ -86,10 +87,14 @@ class GitLabSource(HostSource):
     ) -> Mapping[str, RemoteHead]:
         """Ask GraphQL."""
         variables = {"ids": [_ID + each for each in ids], "ref": HEADS + branch}
-        with self._client(login, deadline) as client:
-            answer: Any = client.http_post(
-                f"{self.settings.url}/api/graphql", post_data={"query": _HEADS_QUERY, "variables": variables}
-            )
+        answer: Any
+        try:
+            with self._client(login, deadline) as client:
+                answer = client.http_post(
+                    f"{self.settings.url}/api/graphql", post_data={"query": _HEADS_QUERY, "variables": variables}
+                )
+        except RefusedError as error:
+            answer = str(error)
         try:
             nodes = answer["data"]["projects"]["nodes"]
             found = {str(node["id"]).removeprefix(_ID): _head(node, branch) for node in nodes if node}
@@ -128,7 +133,7 @@ class GitLabSource(HostSource):
                 raise HostError(NOT_JSON) from error
             except gitlab.exceptions.GitlabError as error:
                 said = one_line(error.error_message)
-                raise HostError(status_failure(error.response_code or 0, said, self.token_place())) from error
+                raise RefusedError(status_failure(error.response_code or 0, said, self.token_place())) from error
 
 
 def _read(pages: Any) -> list[Found]:  # noqa: ANN401 - what python-gitlab made of the answer

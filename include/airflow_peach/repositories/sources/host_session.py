@@ -23,11 +23,17 @@ _TOO_MANY_REQUESTS = 429
 # What a host that does not say is left alone.
 _DEFAULT_PAUSE_SECONDS = 60.0
 _SAID_CHARACTERS = 200
+# The same words for as long as it lasts: what is said is part of the catalogue's version.
+PAUSE = "asks for a pause (429), and is asked again when that is over"
 NOT_JSON = "answered with something that is not JSON: half an answer, or a page of a proxy"
 
 
 class HostError(PeachError):
     """The host did not answer as it should; the message says how, and what to do."""
+
+
+class RefusedError(HostError):
+    """The host answered with a status that is no success."""
 
 
 class BusyHostError(HostError):
@@ -61,7 +67,7 @@ class HostSession(requests.Session):
                 return response
             pause_seconds = _pause_seconds(response)
             if time.monotonic() + pause_seconds >= self._deadline:
-                raise BusyHostError(f"asks for a pause of {pause_seconds:g} s (429)", pause_seconds)
+                raise BusyHostError(PAUSE, pause_seconds)
             time.sleep(pause_seconds)
 
     def _send_once(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - the same

@@ -15,7 +15,7 @@ from airflow_peach.repositories.address import AddressError, RepositoryAddress, 
 from airflow_peach.repositories.login import find_login
 from airflow_peach.repositories.remote import HEADS, RemoteHead
 from airflow_peach.repositories.sources.discovery import Discovery, failed
-from airflow_peach.repositories.sources.host_session import BusyHostError, HostError
+from airflow_peach.repositories.sources.host_session import PAUSE, BusyHostError, HostError
 from airflow_peach.repositories.sources.pause import Pause
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ class HostSource(ABC):
         return f"the environment variable {self.settings.token_variable}" if self.settings.token_variable else ""
 
     def _keep_pause(self) -> None:
-        if pause_seconds := self._pause.remaining_seconds():
-            raise HostError(f"asked for a pause, and is asked again in {pause_seconds:.0f} s")
+        if self._pause.remaining_seconds():
+            raise HostError(PAUSE)
 
     def _failed(self, error: PeachError) -> Discovery:
         return failed(self.id, f"cannot be listed: {error}; its repositories stay as they were")
