@@ -13,6 +13,7 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
@@ -114,6 +115,39 @@ def run(
         if not _ended_before(process, deadline):
             raise ProcessTimeoutError(f"{argv[0]}: did not end within {timeout_seconds:g} s and was killed")
     return Completed(process.returncode, bytes(stdout.kept), bytes(stderr.kept), stdout.truncated or stderr.truncated)
+
+
+def run_attached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], content: bytes) -> int:
+    """Run a command that a person talks to: it has our terminal, and no time limit. Return its exit code.
+
+    Args:
+        argv: program and arguments; the number of a descriptor is added as the last one.
+        cwd: its working directory.
+        env: its whole environment.
+        content: what can be read from that descriptor.
+
+    Raises:
+        ProgramMissingError: there is no such program, or no such working directory.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        descriptor = file.fileno()
+        try:
+            with _ignored_interrupts():
+                return subprocess.call([*argv, str(descriptor)], cwd=cwd, env=dict(env), pass_fds=(descriptor,))
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise ProgramMissingError(f"{argv[0]}: cannot be started in {cwd}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    """Leave Ctrl-C to the child: in a debugger it does not mean the end."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ import pytest
 from tests.team import Team, make_team, notebook, synced
 
 from airflow_peach.catalogue.sync import sync
-from airflow_peach.execution.head import Head, NoHeadError, ProgramError, SupersededError, fetch_head, read_program
+from airflow_peach.execution.head import NoHeadError, ProgramError, SupersededError, fetch_head, read_program
 from airflow_peach.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.program import Program
     from airflow_peach.catalogue.model import Task
+    from airflow_peach.execution.code_source import Code
 
 CONFIGURATION = """
     codops: debr
@@ -44,7 +45,7 @@ class World:
         (task,) = synced(self.settings, self.source).tasks
         return task
 
-    def head(self) -> Head:
+    def head(self) -> Code:
         return fetch_head(self.settings, "work", self.said.append)
 
     def program(self, task: Task, **args: Any) -> Program:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_peach.authoring.problems import Problem
+    from airflow_peach.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Terms:
     time_limit_seconds: float | None = None
     metadata_time_limit_seconds: float | None = None
     memory_limit_bytes: int | None = None
+
+    def limit_seconds(self, settings: Settings, *, in_metadata_loop: bool) -> float:
+        """Return the time limit of one execution."""
+        if in_metadata_loop:
+            return self.metadata_time_limit_seconds or settings.metadata_time_limit_seconds
+        return self.time_limit_seconds or settings.time_limit_seconds
 
 
 @dataclass(frozen=True)

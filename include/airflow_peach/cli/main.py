@@ -22,6 +22,7 @@ EXIT_PROBLEMS, EXIT_BUG = 1, 3
 
 COMMANDS = {
     "demo": "Run the example organisations in an Airflow of their own.",
+    "run": "Run one task here, exactly as its loop would.",
     "status": "Show organisations, repositories, problems and environments.",
     "sync": "Read every repository and write the catalogue.",
     "validate": "Check the configuration files and notebooks of a repository.",

@@ -11,6 +11,11 @@ home = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of all state, instead of the setting [peach] home.",
 )
+author_home = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory of environments and executions.  [default: airflow-peach in the user's cache]",
+)
 source = click.option(
     "--source",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

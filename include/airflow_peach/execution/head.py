@@ -6,7 +6,6 @@ is run and the log says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.entry_function import check_arguments, extract, find_entry_function
@@ -16,9 +15,10 @@ from airflow_peach.authoring.repository import read_repository
 from airflow_peach.catalogue.claims import may_still_define
 from airflow_peach.catalogue.store import UnreadableFileError, read_statuses
 from airflow_peach.errors import PeachError
+from airflow_peach.execution.code_source import Code
 from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles
-from airflow_peach.repositories.mirror import VERSION_CHARACTERS, FetchError, Mirror
+from airflow_peach.repositories.mirror import FetchError, Mirror
 from airflow_peach.repositories.sources.opening import login_of
 from airflow_peach.values import encode
 
@@ -48,23 +48,9 @@ class SupersededError(PeachError):
     """The newest commit no longer has the task as this loop knows it; its next run knows better."""
 
 
-@dataclass(frozen=True)
-class Head:
-    """The newest commit, ready to be read. ``version`` is its short hash."""
-
-    repository: str
-    commit: str
-    files: CommitFiles
-
-    @property
-    def version(self) -> str:
-        """The version of an execution: the short hash of the commit whose code ran."""
-        return self.commit[:VERSION_CHARACTERS]
-
-
 def fetch_head(
     settings: Settings, repository: str, emit: Callable[[str], None], credentials: Credentials | None = None
-) -> Head:
+) -> Code:
     """Fetch ``repository`` and return its head; where it cannot be fetched, the last one known.
 
     Args:
@@ -93,7 +79,7 @@ def fetch_head(
             raise NoHeadError(f"{error}; there is no earlier commit of {repository} to run") from error
         emit(f"WARNING: {error}; running the last known commit {known.version} of {known.committed_at}")
         commit = known.commit
-    return Head(repository, commit, CommitFiles(mirror, commit))
+    return Code(repository, commit, CommitFiles(mirror, commit))
 
 
 def _login(settings: Settings, status: RepositoryStatus, credentials: Credentials | None) -> Login | None:
@@ -106,7 +92,7 @@ def _login(settings: Settings, status: RepositoryStatus, credentials: Credential
         raise LoginMissingError(f"{status.name}: cannot be fetched from {status.url}: {error}") from error
 
 
-def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:
+def read_program(head: Code, task: Task, args: Mapping[str, Any]) -> Program:
     """Extract what is to run from the head's notebook, and check that the entry function takes ``args``.
 
     Raises:
@@ -124,7 +110,7 @@ def read_program(head: Head, task: Task, args: Mapping[str, Any]) -> Program:
         raise ProgramError(f"{head.repository}@{head.version}: {error}") from error
 
 
-def _raise_if_superseded(head: Head, task: Task) -> None:
+def _raise_if_superseded(head: Code, task: Task) -> None:
     """Raise ``SupersededError`` when the head defines ``task`` otherwise than this loop, or no longer."""
     configuration = read_repository(head.files, repository=head.repository, version=head.version)
     if any(may_still_define(file, task) for file in configuration.files):

@@ -56,7 +56,7 @@ def main() -> None:
     names = [cell["name"] for cell in specification["cells"]]
     exit_code = 1
     try:
-        value = _run(specification)
+        value = run(specification)
     except SystemExit as error:
         exit_code = _exit_code(error)
         tell(event="exited", exit_code=exit_code)
@@ -65,7 +65,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the task's, and it is shown
         import traceback  # noqa: PLC0415 - see above
 
-        _forget_our_frames(error, names)
+        forget_our_frames(error, names)
         traceback.print_exception(type(error), error, error.__traceback__)
         tell(event="failed", reason=sentence(error, names))
     else:
@@ -76,7 +76,8 @@ def main() -> None:
     sys.exit(exit_code)
 
 
-def _run(specification: dict[str, Any]) -> Any:  # noqa: ANN401 - what the entry function returns
+def run(specification: dict[str, Any]) -> Any:  # noqa: ANN401 - what the entry function returns
+    """Execute the cells, call the entry function, and return what it returns."""
     notebook, method = specification["notebook"], specification["method"]
     module = _fresh_main(specification)
     await_ = _Awaiter()
@@ -270,7 +271,8 @@ def _show_stacks() -> None:
     os.register_at_fork(after_in_child=lambda: faulthandler.unregister(signal.SIGTERM))
 
 
-def _forget_our_frames(error: BaseException, names: list[str]) -> None:
+def forget_our_frames(error: BaseException, names: list[str]) -> None:
+    """Let the traceback of ``error`` begin with the first frame of a cell, one of ``names``."""
     # Up to the first frame of a cell there is nothing of the author's: this file, and the event loop.
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename not in names:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.artefacts import artefact_path
@@ -20,7 +21,9 @@ from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, L
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_peach.authoring.program import Program
     from airflow_peach.catalogue.model import Organisation, Task
+    from airflow_peach.execution.code_source import CodeProvider
     from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
     from airflow_peach.execution.environments.store import Environment
     from airflow_peach.repositories.login import Credentials
@@ -46,6 +49,7 @@ class TaskRun:
         args: merged over the task's own.
         variables: the organisation's environment variables, its secrets.
         credentials: gives user and password of an Airflow connection, for the fetch; None where there are none.
+        kept: where its folder is moved at the end, for somebody who wants to look at it; None removes it.
     """
 
     organisation: Organisation
@@ -56,6 +60,7 @@ class TaskRun:
     args: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials | None = None
+    kept: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,23 @@ class _Place:
     lock_descriptors: tuple[int, ...]
 
 
+class Perform(Protocol):
+    """Executes a program that is laid out, as ``execute`` does."""
+
+    def __call__(self, request: ExecutionRequest, program: Program, *, emit: Emit) -> ExecutionResult:
+        """Run it to its end and return how it ended."""
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What an execution has before it begins. ``began`` is on the monotonic clock."""
+
+    place: _Place
+    began: float
+    code: CodeProvider
+    perform: Perform
+
+
 def run_task(
     run: TaskRun,
     settings: Settings,
@@ -82,6 +104,8 @@ def run_task(
     *,
     emit: Emit,
     keep: Callable[[Record], None],
+    code: CodeProvider | None = None,
+    perform: Perform = execute,
 ) -> Outcome:
     """Run one task once.
 
@@ -92,6 +116,8 @@ def run_task(
         emit: takes the log, line by line, live.
         keep: takes the record (DESIGN §8) right after the checkout, and again with its figures at the end; the
             first call survives whatever kills this process.
+        code: finds the code; None for the head of the task's repository, fetched now.
+        perform: executes what is laid out.
 
     An earlier execution of the loop is waited for before anything else, so that what runs is the head of the moment
     at which it runs. Writes and removes a folder of its own in ``<home>/executions``.
@@ -104,7 +130,12 @@ def run_task(
             execution_folder(settings.home) as folder,
         ):
             place = _Place(folder.path, lock_descriptors=(turn, folder.lock_descriptor))
-            outcome = _run(run, settings, environments, place=place, began=began, record=record, emit=emit, keep=keep)
+            try:
+                ready = _Ready(place, began, code or _head_of(run, settings), perform)
+                outcome = _run(run, settings, environments, ready=ready, record=record, emit=emit, keep=keep)
+            finally:
+                if run.kept is not None:
+                    shutil.move(folder.path, run.kept)
     except SupersededError as error:
         outcome = Outcome("superseded", str(error))
     except PeachError as error:
@@ -121,13 +152,13 @@ def _run(
     settings: Settings,
     environments: PlatformEnvironments,
     *,
-    place: _Place,
-    began: float,
+    ready: _Ready,
     record: Record,
     emit: Emit,
     keep: Callable[[Record], None],
 ) -> Outcome:
-    head = fetch_head(settings, run.task.repository, emit, run.credentials)
+    place, began = ready.place, ready.began
+    head = ready.code(emit)
     record["version"] = head.version
     record["commit"] = head.commit
     keep(record)
@@ -138,15 +169,19 @@ def _run(
         emit(f"WARNING: {note}")
     emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
 
-    ready = time.monotonic()
+    laid_out = time.monotonic()
     environment = _environment(run, environments, _left(run, began), emit)
     record["environment"] = environment.digest
-    record["environment_seconds"] = round(time.monotonic() - ready, 3)
+    record["environment_seconds"] = round(time.monotonic() - laid_out, 3)
 
     request = _request(run, settings, environment, place, spent_seconds=time.monotonic() - began)
-    result = execute(request, program, emit=emit)
+    result = ready.perform(request, program, emit=emit)
     record.update(_figures(result))
     return Outcome(result.status, result.reason, result.value)
+
+
+def _head_of(run: TaskRun, settings: Settings) -> CodeProvider:
+    return lambda emit: fetch_head(settings, run.task.repository, emit, run.credentials)
 
 
 def _left(run: TaskRun, began: float) -> float:

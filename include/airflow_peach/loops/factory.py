@@ -132,7 +132,7 @@ def _chain(operators: Iterable[PeachOperator]) -> None:
 
 
 def _own_tasks(organisation: Organisation, settings: Settings) -> Iterator[PeachOperator]:
-    limit = organisation.terms.time_limit_seconds or settings.time_limit_seconds
+    limit = organisation.terms.limit_seconds(settings, in_metadata_loop=False)
     yield EnvironmentOperator(
         task_id=identifiers.ENVIRONMENT_TASK,
         organisation=organisation,
@@ -155,7 +155,7 @@ def _metadata_tasks(members: Sequence[Organisation], settings: Settings) -> Iter
     both directions, which Airflow's own pages take for a cycle.
     """
     for organisation in members:
-        limit = organisation.terms.metadata_time_limit_seconds or settings.metadata_time_limit_seconds
+        limit = organisation.terms.limit_seconds(settings, in_metadata_loop=True)
         group = TaskGroup(group_id=organisation.codops)
         yield EnvironmentOperator(
             task_id=identifiers.ENVIRONMENT_TASK,

@@ -150,7 +150,7 @@ class _BlobWriter:
         if self._next < len(self._entries) or self._remaining is not None:
             raise GitError(f"git gave {self._next} of {len(self._entries)} files")
         for entry, target in self._links:
-            if not _stays_inside(entry.path, os.fsdecode(target)):
+            if not stays_inside(entry.path, os.fsdecode(target)):
                 self.notes.append(
                     f"{entry.path}: left out: a symbolic link to {os.fsdecode(target)!r}, outside of the repository"
                 )
@@ -216,7 +216,7 @@ def _write_all(descriptor: int, content: memoryview) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _stays_inside(path: str, target: str) -> bool:
+def stays_inside(path: str, target: str) -> bool:
     """Whether a link at ``path`` leads nowhere but inside, also by way of other links that do.
 
     ``..`` counts only at the beginning, where it leads up real directories; after a name, that name may be a
