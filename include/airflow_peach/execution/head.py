@@ -18,7 +18,7 @@ from airflow_peach.errors import PeachError
 from airflow_peach.execution.code_source import Code
 from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles
-from airflow_peach.repositories.mirror import FetchError, Mirror
+from airflow_peach.repositories.mirror import CorruptMirrorError, FetchError, Mirror
 from airflow_peach.repositories.sources.opening import login_of
 from airflow_peach.values import encode
 
@@ -98,6 +98,7 @@ def read_program(head: Code, task: Task, args: Mapping[str, Any]) -> Program:
     Raises:
         SupersededError: it fails because the head defines the task otherwise, or no longer.
         ProgramError: the notebook or the entry function is missing or cannot be read, or does not take ``args``.
+        CorruptMirrorError: the mirror cannot be read; the next fetch makes it anew.
     """
     try:
         content = head.files.read(task.notebook, limit_bytes=NOTEBOOK_LIMIT_BYTES)
@@ -105,6 +106,8 @@ def read_program(head: Code, task: Task, args: Mapping[str, Any]) -> Program:
         if wrong := check_arguments(entry, args):
             raise ProgramError("; ".join(f"{cause}; {remedy}" for cause, remedy in wrong))
         return extract(content, task.notebook, task.method, task.full_notebook)
+    except CorruptMirrorError:
+        raise
     except PeachError as error:
         _raise_if_superseded(head, task)
         raise ProgramError(f"{head.repository}@{head.version}: {error}") from error

@@ -17,13 +17,14 @@ from airflow_peach.execution.execution_folder import execution_folder
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
 from airflow_peach.execution.loop_lock import loop_lock
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
+from airflow_peach.repositories.mirror import CorruptMirrorError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_peach.authoring.program import Program
     from airflow_peach.catalogue.model import Organisation, Task
-    from airflow_peach.execution.code_source import CodeProvider
+    from airflow_peach.execution.code_source import Code, CodeProvider
     from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
     from airflow_peach.execution.environments.store import Environment
     from airflow_peach.repositories.login import Credentials
@@ -158,16 +159,18 @@ def _run(
     keep: Callable[[Record], None],
 ) -> Outcome:
     place, began = ready.place, ready.began
-    head = ready.code(emit)
-    record["version"] = head.version
-    record["commit"] = head.commit
-    keep(record)
-    program = read_program(head, run.task, args={**run.task.args, **run.args})
-    checkout = place.folder / "checkout"
-    limit_bytes = settings.checkout_limit_bytes
-    for note in head.files.checkout(checkout, timeout_seconds=_left(run, began), limit_bytes=limit_bytes).notes:
-        emit(f"WARNING: {note}")
-    emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
+
+    def lay_out() -> Program:
+        head = ready.code(emit)
+        record.update(version=head.version, commit=head.commit)
+        keep(record)
+        return _lay_out(run, settings, head, place.folder / "checkout", limit=_left(run, began), emit=emit)
+
+    try:
+        program = lay_out()
+    except CorruptMirrorError as error:
+        emit(f"WARNING: {error}")
+        program = lay_out()  # fetched anew: that mends the mirror
 
     laid_out = time.monotonic()
     environment = _environment(run, environments, _left(run, began), emit)
@@ -182,6 +185,16 @@ def _run(
 
 def _head_of(run: TaskRun, settings: Settings) -> CodeProvider:
     return lambda emit: fetch_head(settings, run.task.repository, emit, run.credentials)
+
+
+def _lay_out(run: TaskRun, settings: Settings, head: Code, into: Path, *, limit: float, emit: Emit) -> Program:
+    """Lay the head's files out, and return what is to run of them."""
+    program = read_program(head, run.task, args={**run.task.args, **run.args})
+    report = head.files.checkout(into, timeout_seconds=limit, limit_bytes=settings.checkout_limit_bytes)
+    for note in report.notes:
+        emit(f"WARNING: {note}")
+    emit(f"{run.task.codops}/{run.task.name}: {head.repository}@{head.version}:{run.task.notebook} {run.task.method}()")
+    return program
 
 
 def _left(run: TaskRun, began: float) -> float:

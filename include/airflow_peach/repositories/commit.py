@@ -129,9 +129,9 @@ class CommitFiles:
         try:
             # With -t folders are listed too: those with nothing in them take as long to walk.
             self._mirror.git().ls_tree("-r", "-t", "-z", "--long", "--full-tree", self._commit, output_stream=listing)
+            entries = [_entry(record) for record in bytes(listing.content).split(b"\0") if record]
         except GitError as error:
             raise self._failure(error) from error
-        entries = (_entry(record) for record in bytes(listing.content).split(b"\0") if record)
         return {entry.path: entry for entry in entries if entry.mode != _FOLDER_MODE}
 
     def _find(self, path: str) -> TreeEntry:
@@ -205,7 +205,12 @@ class _Listing:
 
 
 def _entry(record: bytes) -> TreeEntry:
-    """Read one record of ``git ls-tree --long``: mode, type, object, size (padded), tab, path."""
+    """Read one record of ``git ls-tree --long``: mode, type, object, size (padded), tab, path.
+
+    Raises ``GitError`` for a file whose content is not there: git says ``BAD`` for its size.
+    """
     fields, _, path = record.partition(b"\t")
     mode, _, object_id, size = fields.split()
+    if size == b"BAD":
+        raise GitError(f"{os.fsdecode(path)}: its content {object_id.decode()} is missing")
     return TreeEntry(os.fsdecode(path), mode.decode(), object_id.decode(), int(size) if size != b"-" else 0)

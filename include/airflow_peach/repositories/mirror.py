@@ -42,6 +42,8 @@ VERSION_CHARACTERS = 8
 # Between a mirror's name and what is temporary of it; no name has it (``_safe``), so none is the beginning of another.
 _TEMPORARY = "@"
 _NAME_LIMIT_BYTES = 200
+# Of a git that was killed, in a mirror. git itself clears its half packs only after a day, and not at each fetch.
+_LEFTOVERS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _COMPACT_TIMEOUT_SECONDS = 120
 
 
@@ -247,7 +249,7 @@ class Mirror:
         self._restore()
         for beside in self.path.parent.glob(f".{self.path.name}{_TEMPORARY}*"):
             _remove(beside)
-        for pattern in ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock"):
+        for pattern in _LEFTOVERS:
             for stale in self.path.glob(pattern):
                 stale.unlink(missing_ok=True)
 
