@@ -281,7 +281,11 @@ def _utc(seconds: str) -> dt.datetime:
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove what is at ``path``: a directory as far as it goes, anything else that somebody put there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _safe(name: str) -> str:
