@@ -95,7 +95,7 @@ def leftovers(home: Path) -> list[str]:
         str(path.relative_to(home))
         for pattern in (".*@*", ".new-*", ".damaged-*", ".*.json.*", "tmp_*", ".building-*", "*.lock")
         for path in home.rglob(pattern)
-        if path.name != ".lock" and home / "uv-cache" not in path.parents
+        if path.name != ".lock" and "uv-cache" not in path.parts
     ]
 
 
