@@ -39,6 +39,14 @@ export function Status({ status, timedOut = false }) {
   return h("span", { className: `peach-status peach-${status}` }, h("span", { className: "peach-sign", "aria-hidden": true }), word);
 }
 
+/**
+ * Why something failed, in what room there is; all of it in its title.
+ * @param {{ text: string|null }} properties
+ */
+export function Reason({ text }) {
+  return text ? h("span", { className: "peach-cut peach-quiet peach-reason-line", title: text }, text) : null;
+}
+
 /** @param {{ state: "PENDING"|"RUNNING"|"FINISHED"|null }} properties */
 export function TaskState({ state }) {
   if (state === null) return h("span", { className: "peach-quiet", title: "It waits for its first loop." }, "–");

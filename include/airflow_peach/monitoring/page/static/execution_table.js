@@ -2,7 +2,7 @@
 /** The executions of a task, newest first; one can be chosen, and then the logs show it alone. */
 
 import { PageLink, h } from "./host.js";
-import { Button, Duration, Status, Time, Version } from "./elements.js";
+import { Button, Duration, Reason, Status, Time, Version } from "./elements.js";
 import { size } from "./format.js";
 import { useNow } from "./polling.js";
 import { keyOf } from "./executions.js";
@@ -53,7 +53,7 @@ function Row({ execution, now, chosen, choose, artefacts, artefact, showArtefact
     { className: `peach-choice ${chosen ? "peach-current" : ""}`, "data-run": execution.run_id, onClick: () => choose(execution) },
     h("td", null, h(Version, { version: execution.version, url: execution.commit_url })),
     h("td", { className: "peach-nowrap" }, h(Time, { iso: execution.start }), execution.try_number > 1 && h("span", { className: "peach-quiet" }, ` try ${execution.try_number}`)),
-    h("td", { title: execution.reason ?? undefined }, h(Status, { status: execution.status, timedOut: execution.timed_out })),
+    h("td", null, h("span", { className: "peach-outcome" }, h(Status, { status: execution.status, timedOut: execution.timed_out }), h(Reason, { text: execution.status === "failed" ? execution.reason : null }))),
     h("td", { className: "peach-numeric peach-nowrap", title: partsOf(execution) }, h(Duration, { seconds, running })),
     h("td", null, h(Button, { onClick: () => choose(execution), pressed: chosen, label: `Show the log of ${execution.run_id} below` }, chosen ? "shown below" : "show below")),
     artefacts && h("td", null, execution.has_artefact && h(Button, { onClick: () => showArtefact(key), pressed: artefact === key, label: `Show the executed notebook of ${execution.run_id}` }, artefact === key ? "shown" : "show")),

@@ -60,8 +60,9 @@ export function LogFrame({ executions, wanted, task, showAll }) {
       { className: "peach-bar" },
       h("h3", null, "Logs"),
       one
-        ? [h("span", { key: "one" }, `of the execution of ${one.start ? clock(new Date(one.start), new Date()) : "?"} `), h(Status, { key: "status", status: one.status, timedOut: one.timed_out }), h(Button, { key: "all", onClick: showAll }, "Show all")]
+        ? [h("span", { key: "one" }, `of the execution of ${one.start ? clock(new Date(one.start), new Date()) : "?"} `), h(Status, { key: "status", status: one.status, timedOut: one.timed_out })]
         : h("span", { className: "peach-quiet" }, wanted ? "of an execution that is not among those shown" : `of ${shown.length === executions.length ? "all" : "the last"} ${count(shown.length, "execution")}`),
+      wanted && h(Button, { onClick: showAll }, "Show all"),
       running && h("span", { className: "peach-live", role: "status" }, "live"),
       h("span", { className: "peach-space" }),
       h("input", {

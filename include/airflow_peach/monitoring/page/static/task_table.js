@@ -2,7 +2,7 @@
 /** The tasks of an organisation, in the order of their loops. */
 
 import { h, useState } from "./host.js";
-import { Badge, Duration, SelectLink, Status, TaskState, Time, Version } from "./elements.js";
+import { Badge, Duration, Reason, SelectLink, Status, TaskState, Time, Version } from "./elements.js";
 import { useNow } from "./polling.js";
 import { RunNow } from "./run_now.js";
 
@@ -77,7 +77,7 @@ function Row({ task, current, select, link, now, triggers, refresh }) {
       task.never_run && !running && h(Badge, { title: "It has no execution yet." }, "never run"),
     ),
     h("td", null, h(TaskState, { state: task.state })),
-    h("td", { title: task.reason ?? undefined }, h(Status, { status: task.status })),
+    h("td", null, h("span", { className: "peach-outcome" }, h(Status, { status: task.status }), h(Reason, { text: task.reason }))),
     h("td", { className: "peach-nowrap" }, h(Time, { iso: task.start })),
     h("td", { className: "peach-numeric peach-nowrap" }, h(Duration, { seconds: elapsed, running })),
     h("td", { className: "peach-numeric" }, task.successes.toLocaleString("en")),

@@ -1,0 +1,100 @@
+"""The system's Chromium, driven by Playwright, on pages of a real Airflow; no other host can be reached."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+def chromium_path() -> str:
+    """Return the browser's program; without one the test is skipped, and fails where CI promised one."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        reason = "no Chromium on PATH: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Give a browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Reader:
+    """Somebody who is logged in and looks at pages.
+
+    Attributes:
+        root: the address of Airflow, with its sub-path, without a slash at the end.
+        wrong: what should not have happened: errors in the console, failed answers, requests to other hosts.
+    """
+
+    context: BrowserContext
+    root: str
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Open a page of Airflow in a new tab."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("console", lambda said: self.wrong.append(f"console: {said.text}") if said.type == "error" else None)
+        page.goto(f"{self.root}/{path}")
+        return page
+
+    def ask(self, path: str) -> Any:
+        """Return what Airflow's own API answers; fail when it does not."""
+        answer = self.context.request.get(f"{self.root}/{path}")
+        assert answer.ok, f"{path}: {answer.status} {answer.text()}"
+        return answer.json()
+
+
+@contextmanager
+def logged_in(browser: Browser, root: str, token: str, **options: Any) -> Iterator[Reader]:
+    """Give a reader with a session of Airflow; all hosts but Airflow's are cut off."""
+    own = urlsplit(root)
+    context = browser.new_context(
+        **({"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"} | options)
+    )
+    context.set_default_timeout(30_000)
+    reader = Reader(context, root)
+
+    def only_airflow(route: Route) -> None:
+        asked = urlsplit(route.request.url)
+        if asked.netloc == own.netloc:
+            route.continue_()
+        else:
+            reader.wrong.append(f"asked another host: {route.request.url}")
+            route.abort()
+
+    context.route(lambda address: urlsplit(address).scheme in {"http", "https", "ws", "wss"}, only_airflow)
+    context.add_cookies([{"name": "_token", "value": token, "domain": str(own.hostname), "path": own.path or "/"}])
+    try:
+        yield reader
+    finally:
+        context.close()
