@@ -1,0 +1,99 @@
+"""How soon the Tasks page can be used in a real Chromium, with many organisations in a real PostgreSQL.
+
+    python benchmarks/tasks_page_browser.py [ORGANISATIONS] [TASKS_EACH] [TASK_INSTANCES]
+
+By default 100 organisations of 20 tasks and 210,000 task instances. Serves Airflow's whole API server from this process
+and opens the page as a reader does: first with nothing kept by the browser, then with Airflow's pages and ours kept.
+Usable means that the rows are there and react; for one task also the dots of its graph.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from postgres import running_postgres
+from tasks_page import catalogue, environment, fill
+
+from airflow_peach.catalogue.store import write_catalogue
+from tests.chromium import Reader, launched, logged_in
+from tests.free_port import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNS = 5
+VIEWS = {
+    "overview": ("plugin/tasks", 'tr:has-text("org099")'),
+    "organisation": ("plugin/tasks?org=org001", 'tr[data-task="task20"]'),
+    "task": ("plugin/tasks?org=org001&task=task3", ".peach-mark-success circle"),
+}
+
+
+@contextmanager
+def served(port: int) -> Iterator[str]:
+    """Serve Airflow's API; give a token of an administrator."""
+    import uvicorn  # noqa: PLC0415 - after Airflow's settings are in the environment
+    from airflow.api_fastapi.app import create_app, get_auth_manager  # noqa: PLC0415
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser  # noqa: PLC0415
+
+    server = uvicorn.Server(uvicorn.Config(create_app(), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.1)
+    yield get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
+    server.should_exit = True
+    thread.join()
+
+
+def seconds_until_usable(reader: Reader, path: str, wanted: str) -> float:
+    """Open the page; return how long it took until the wanted element was in sight."""
+    page = reader.context.new_page()
+    began = time.perf_counter()
+    page.goto(f"{reader.root}/{path}", wait_until="commit")
+    page.locator(wanted).first.wait_for()
+    taken = time.perf_counter() - began
+    page.close()
+    return taken
+
+
+def main() -> None:
+    """Measure and print."""
+    given = [int(one) for one in sys.argv[1:]]
+    organisations, tasks, instances = (*given, *(100, 20, 210_000)[len(given) :])
+    warnings.simplefilter("ignore")
+    home = Path(tempfile.mkdtemp())
+    port = free_port()
+    root = f"http://127.0.0.1:{port}"
+    with running_postgres() as url:
+        os.environ |= environment(home, url) | {"AIRFLOW__API__BASE_URL": root}
+        write_catalogue(home / "peach", catalogue(organisations, tasks))
+        print(f"{organisations} organisations of {tasks} tasks, {instances:,} task instances", flush=True)
+        fill(instances // (organisations * (tasks + 1)), tasks)
+        with served(port) as token, launched() as browser:
+            for name, (path, wanted) in VIEWS.items():
+                fresh = []
+                for _ in range(RUNS):
+                    with logged_in(browser, root, token) as reader:
+                        fresh.append(seconds_until_usable(reader, path, wanted))
+                with logged_in(browser, root, token) as reader:
+                    kept = [seconds_until_usable(reader, path, wanted) for _ in range(RUNS + 1)][1:]
+                print(
+                    f"  {name:<14}first visit {statistics.median(fresh):5.2f} s   again {statistics.median(kept):5.2f} s",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""What the Tasks page is looked at with: real executions of every kind, in a real Airflow that goes on running."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from .conftest import BIN, Demo, free_port, make_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Shown as text or not at all; as HTML it would set window.hostile.
+HOSTILE = "<img src=x onerror=window.hostile=1><script>window.hostile=2</script>"
+LINES = int(os.environ.get("PEACH_TEST_LOG_LINES", "100000"))
+LOOPS = 2
+
+CODE = f"""
+    import sys
+    import time
+
+    def works(word="one"):
+        print("the word is", word)
+        print("\\033[31mred\\033[0m and \\033[1;32mgreen\\033[0m", "\\033[38;5;208morange\\033[0m")
+        print({HOSTILE!r})
+
+    def fails():
+        raise ValueError({HOSTILE!r})
+
+    def chatty(lines={LINES}):
+        for number in range(lines):
+            print("line", number)
+
+    def endless():
+        number = 0
+        while True:
+            number += 1
+            print("tick", number)
+            time.sleep(1)
+
+    def short():
+        print("quick")
+"""
+NOTEBOOK = json.dumps(
+    {
+        "nbformat": 4,
+        "nbformat_minor": 4,
+        "metadata": {},
+        "cells": [
+            {"cell_type": "markdown", "metadata": {}, "source": "# Report of the week"},
+            {
+                "cell_type": "code",
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+                "source": "def report():\n    print('the report is made')",
+            },
+        ],
+    }
+)
+FIRST = """
+    codops: debr
+    tasks:
+      works: {notebook: job.py, method: works}
+      fails: {notebook: job.py, method: fails}
+      spoiled: {notebook: job.py, method: short}
+      gone: {notebook: job.py, method: short}
+      slow: {notebook: job.py, method: short}
+      fetch: {notebook: job.py, method: short, loop: metadata}
+"""
+# `spoiled` is stale now, `gone` is removed, `slow` runs and goes on, `later` waits behind it and never ran.
+SECOND = f"""
+    codops: debr
+    tasks:
+      works: {{notebook: job.py, method: works}}
+      fails: {{notebook: job.py, method: fails}}
+      spoiled: {{notebook: job.py, method: short, "{HOSTILE}": 1}}
+      slow: {{notebook: job.py, method: endless}}
+      later: {{notebook: job.py, method: works}}
+      fetch: {{notebook: job.py, method: short, loop: metadata}}
+"""
+OTHERS = """
+    codops: sesr
+    tasks:
+      late: {notebook: job.py, method: endless}
+      chatty: {notebook: job.py, method: chatty}
+"""
+REPORTS = """
+    codops: zzebu
+    tasks:
+      report: {notebook: report.ipynb, method: report, full_notebook: true}
+"""
+TIME_LIMIT_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class World:
+    """A demo with executions of every kind.
+
+    Attributes:
+        versions: of the two commits of ``debr``.
+        sub_path: a second API server of the same Airflow, below a path, that knows readers with fewer rights.
+    """
+
+    demo: Demo
+    versions: tuple[str, str]
+    sub_path: SubPathServer
+
+    @property
+    def root(self) -> str:
+        """The address of the demo's Airflow."""
+        return f"http://127.0.0.1:{self.demo.port}"
+
+    def token(self) -> str:
+        """Return a token of the demo's administrator."""
+        passwords = json.loads((self.demo.home / "airflow" / "passwords.json").read_text())
+        return token(self.root, "admin", passwords["admin"])
+
+    def wait_until_debr_is_at(self, task: str, version: str) -> None:
+        """Wait until this task runs with the code of this version."""
+        with httpx.Client(headers={"Authorization": f"Bearer {self.token()}"}, base_url=self.root) as client:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                tasks = client.get("/peach/api/organisations/debr").json()["tasks"]
+                now = next(each for each in tasks if each["name"] == task)
+                if (now["state"], now["version"]) == ("RUNNING", version):
+                    return
+                time.sleep(0.5)
+        raise AssertionError(f"{task} does not run: {now}")
+
+
+class SubPathServer:
+    """Another API server on the demo's database, below a path; ``viewer`` and ``nobody`` may log in, too."""
+
+    PATH = "/air/flow"
+    PASSWORD = "for tests alone"  # noqa: S105
+
+    def __init__(self, demo: Demo, folder: Path) -> None:
+        port = free_port()
+        self.root = f"http://127.0.0.1:{port}{self.PATH}"
+        folder.mkdir()
+        passwords = folder / "passwords.json"
+        passwords.write_text(json.dumps(dict.fromkeys(("admin", "viewer", "nobody"), self.PASSWORD)))
+        config = configparser.RawConfigParser()
+        config.read(demo.home / "airflow" / "airflow.cfg")
+        config["core"]["simple_auth_manager_users"] = "admin:admin,viewer:viewer,nobody:"
+        config["core"]["simple_auth_manager_passwords_file"] = str(passwords)
+        config["api"].update({"port": str(port), "base_url": self.root})
+        with (folder / "airflow.cfg").open("w") as file:
+            config.write(file)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        with (folder / "log.txt").open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(BIN / "airflow"), "api-server"],
+                env=kept | {"AIRFLOW_HOME": str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def token(root: str, user: str, password: str) -> str:
+    """Log in at Airflow; wait until it answers."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            answer = httpx.post(f"{root}/auth/token", json={"username": user, "password": password}, timeout=30)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+            continue
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["access_token"])
+
+
+def make_world(path: Path, started: list[Any]) -> World:
+    """Start everything and wait until there is an execution of every kind; what is ``started`` is to be stopped."""
+    source = path / "source"
+    debr = make_repository(source / "news", {"peach.yaml": FIRST, "job.py": CODE})
+    make_repository(source / "reports", {"peach.yaml": REPORTS, "report.ipynb": NOTEBOOK})
+    make_repository(source / "idle", {"README": "no tasks here"})
+    demo = Demo(path / "home", source)
+    started.append(demo)
+    first = debr._git("rev-parse", "HEAD")[:8]
+    seen = 0
+    for _ in range(LOOPS):
+        ended = demo.wait_for(lambda one: one["task"] == "slow", seconds=400, after=seen)
+        if seen == 0:
+            # The demo has written its platform file and goes by it; from the next sync on it says more.
+            _limit(demo.home / "platform.yaml")
+            sport = make_repository(source / "sport", {"peach.yaml": OTHERS, "job.py": CODE})
+            server = SubPathServer(demo, path / "sub-path")
+            started.append(server)
+        seen = demo.seen.index(ended) + 1
+    second = debr.commit({"peach.yaml": SECOND})
+    demo.wait_for(lambda one: one["task"] == "chatty", seconds=300)
+    # One long log is enough; later executions say little.
+    sport.commit({"peach.yaml": OTHERS.replace("method: chatty", "method: chatty, args: {lines: 10}")})
+    demo.wait_for(lambda one: one["task"] == "report", seconds=300)
+    world = World(demo, (first, second), server)
+    world.wait_until_debr_is_at("slow", second)
+    return world
+
+
+def _limit(platform_file: Path) -> None:
+    content = platform_file.read_text(encoding="utf-8")
+    platform_file.write_text(
+        f"{content}organisations:\n  sesr:\n    time_limit: {TIME_LIMIT_SECONDS}\n", encoding="utf-8"
+    )
