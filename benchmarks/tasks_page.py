@@ -113,6 +113,22 @@ def fill(runs: int, tasks: int) -> None:
         session.connection(execution_options={"isolation_level": "AUTOCOMMIT"}).execute(text("vacuum analyze"))
 
 
+def environment(home: Path, database: str) -> dict[str, str]:
+    """Return the settings of an Airflow that has everything below ``home`` and its metadata in ``database``."""
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRFLOW__PEACH__HOME": str(home / "peach"),
+        "AIRFLOW__PEACH__SYNC": "external",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": (
+            '[{"name": "peach", "classpath": "airflow_peach.loops.bundle.PeachBundle", "kwargs": {}}]'
+        ),
+    }
+
+
 class Asked:
     """Airflow's API server, asked as a viewer."""
 
@@ -202,18 +218,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     home = Path(tempfile.mkdtemp())
     with running_postgres() as url:
-        os.environ |= {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-            "AIRFLOW__PEACH__HOME": str(home / "peach"),
-            "AIRFLOW__PEACH__SYNC": "external",
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": (
-                '[{"name": "peach", "classpath": "airflow_peach.loops.bundle.PeachBundle", "kwargs": {}}]'
-            ),
-        }
+        os.environ |= environment(home, url)
         write_catalogue(home / "peach", catalogue(organisations, tasks))
         print(f"{organisations} organisations of {tasks} tasks, {instances:,} task instances", flush=True)
         fill(instances // (organisations * (tasks + 1)), tasks)

@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from postgres import running_postgres
 from tasks_page import catalogue, environment, fill
-
-from airflow_peach.catalogue.store import write_catalogue
 from tests.chromium import Reader, launched, logged_in
 from tests.free_port import free_port
+
+from airflow_peach.catalogue.store import write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +89,8 @@ def main() -> None:
                         fresh.append(seconds_until_usable(reader, path, wanted))
                 with logged_in(browser, root, token) as reader:
                     kept = [seconds_until_usable(reader, path, wanted) for _ in range(RUNS + 1)][1:]
-                print(
-                    f"  {name:<14}first visit {statistics.median(fresh):5.2f} s   again {statistics.median(kept):5.2f} s",
-                    flush=True,
-                )
+                first, again = statistics.median(fresh), statistics.median(kept)
+                print(f"  {name:<14}first visit {first:5.2f} s   again {again:5.2f} s", flush=True)
 
 
 if __name__ == "__main__":
