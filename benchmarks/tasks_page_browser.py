@@ -36,7 +36,7 @@ RUNS = 5
 VIEWS = {
     "overview": ("plugin/tasks", 'tr:has-text("org099")'),
     "organisation": ("plugin/tasks?org=org001", 'tr[data-task="task20"]'),
-    "task": ("plugin/tasks?org=org001&task=task3", ".peach-mark-success circle"),
+    "task": ("plugin/tasks?org=org001&task=task3", "g.peach-mark-success circle"),
 }
 
 

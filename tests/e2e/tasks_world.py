@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HOSTILE = "<img src=x onerror=window.hostile=1><script>window.hostile=2</script>"
 LINES = int(os.environ.get("PEACH_TEST_LOG_LINES", "100000"))
 LOOPS = 2
+# A busy machine takes its time; nothing here is about speed.
+PATIENCE_SECONDS = 400
 
 CODE = f"""
     import sys
@@ -86,15 +88,15 @@ SECOND = f"""
       later: {{notebook: job.py, method: works}}
       fetch: {{notebook: job.py, method: short, loop: metadata}}
 """
-OTHERS = """
+LATE = """
     codops: sesr
     tasks:
       late: {notebook: job.py, method: endless}
-      chatty: {notebook: job.py, method: chatty}
 """
 REPORTS = """
     codops: zzebu
     tasks:
+      chatty: {notebook: job.py, method: chatty}
       report: {notebook: report.ipynb, method: report, full_notebook: true}
 """
 TIME_LIMIT_SECONDS = 3
@@ -126,7 +128,7 @@ class World:
     def wait_until_debr_is_at(self, task: str, version: str) -> None:
         """Wait until this task runs with the code of this version."""
         with httpx.Client(headers={"Authorization": f"Bearer {self.token()}"}, base_url=self.root) as client:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while time.monotonic() < deadline:
                 tasks = client.get("/peach/api/organisations/debr").json()["tasks"]
                 now = next(each for each in tasks if each["name"] == task)
@@ -166,13 +168,18 @@ class SubPathServer:
             )
 
     def stop(self) -> None:
+        """End it; connections that a browser keeps open would hold it up."""
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def token(root: str, user: str, password: str) -> str:
     """Log in at Airflow; wait until it answers."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             answer = httpx.post(f"{root}/auth/token", json={"username": user, "password": password}, timeout=30)
@@ -189,26 +196,28 @@ def make_world(path: Path, started: list[Any]) -> World:
     """Start everything and wait until there is an execution of every kind; what is ``started`` is to be stopped."""
     source = path / "source"
     debr = make_repository(source / "news", {"peach.yaml": FIRST, "job.py": CODE})
-    make_repository(source / "reports", {"peach.yaml": REPORTS, "report.ipynb": NOTEBOOK})
+    files = {"peach.yaml": REPORTS, "report.ipynb": NOTEBOOK, "job.py": CODE}
+    reports = make_repository(source / "reports", files)
     make_repository(source / "idle", {"README": "no tasks here"})
     demo = Demo(path / "home", source)
     started.append(demo)
     first = debr._git("rev-parse", "HEAD")[:8]
     seen = 0
     for _ in range(LOOPS):
-        ended = demo.wait_for(lambda one: one["task"] == "slow", seconds=400, after=seen)
+        ended = demo.wait_for(lambda one: one["task"] == "slow", seconds=PATIENCE_SECONDS, after=seen)
         if seen == 0:
             # The demo has written its platform file and goes by it; from the next sync on it says more.
             _limit(demo.home / "platform.yaml")
-            sport = make_repository(source / "sport", {"peach.yaml": OTHERS, "job.py": CODE})
+            make_repository(source / "sport", {"peach.yaml": LATE, "job.py": CODE})
             server = SubPathServer(demo, path / "sub-path")
             started.append(server)
         seen = demo.seen.index(ended) + 1
     second = debr.commit({"peach.yaml": SECOND})
-    demo.wait_for(lambda one: one["task"] == "chatty", seconds=300)
+    demo.wait_for(lambda one: one["task"] == "chatty", seconds=PATIENCE_SECONDS)
     # One long log is enough; later executions say little.
-    sport.commit({"peach.yaml": OTHERS.replace("method: chatty", "method: chatty, args: {lines: 10}")})
-    demo.wait_for(lambda one: one["task"] == "report", seconds=300)
+    reports.commit({"peach.yaml": REPORTS.replace("method: chatty", "method: chatty, args: {lines: 10}")})
+    demo.wait_for(lambda one: one["task"] == "late", seconds=PATIENCE_SECONDS)
+    demo.wait_for(lambda one: one["task"] == "report", seconds=PATIENCE_SECONDS)
     world = World(demo, (first, second), server)
     world.wait_until_debr_is_at("slow", second)
     return world

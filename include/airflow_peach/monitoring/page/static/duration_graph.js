@@ -32,6 +32,8 @@ export default function DurationGraph({ executions, wanted, choose }) {
     figure.addEventListener("click", () => {
       if (figure.value) choosing.current(figure.value);
     });
+    // Plot names each group of marks; what is inside one image has no names of its own.
+    for (const group of figure.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
     container.replaceChildren(figure);
     return () => figure.remove();
   }, [drawn]);

@@ -11,6 +11,7 @@ import { useSelection } from "./selection.js";
 import { askJson } from "./server.js";
 
 const OVERVIEW_INTERVAL_MS = 10_000;
+const SELECT_ID = "peach-organisation";
 const STYLE = new URL("./page.css", import.meta.url).href;
 
 /** The whole page, as Airflow's pages show it. */
@@ -58,16 +59,12 @@ function Head({ codops, selection, select, overview }) {
     "header",
     { className: "peach-head" },
     h("h1", null, "Tasks"),
+    h("label", { className: "peach-quiet", htmlFor: SELECT_ID }, "Organisation"),
     h(
-      "label",
-      { className: "peach-select" },
-      h("span", null, "Organisation"),
-      h(
-        "select",
-        { value: selection.org, onChange: (/** @type {any} */ event) => select({ org: event.target.value }) },
-        h("option", { value: "" }, "All organisations"),
-        known.map((name) => h("option", { key: name, value: name }, name)),
-      ),
+      "select",
+      { id: SELECT_ID, value: selection.org, onChange: (/** @type {any} */ event) => select({ org: event.target.value }) },
+      h("option", { value: "" }, "All organisations"),
+      known.map((name) => h("option", { key: name, value: name }, name)),
     ),
     h("span", { className: "peach-space" }),
     overview.error && overview.data
