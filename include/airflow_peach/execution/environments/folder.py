@@ -132,7 +132,8 @@ class EnvironmentFolder:
 
     def forget_failure(self) -> None:
         """Note that an environment could be made."""
-        (self.root / FAILURE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that is read-only now, it is told once more
+            (self.root / FAILURE).unlink(missing_ok=True)
 
     def last_failure(self) -> str | None:
         """Return what ``note_failure`` was told last, None when an environment was made since."""
