@@ -39,7 +39,7 @@ class FaultyLink:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self._fault = Fault()
-        self._ended = threading.Event()
+        self._mended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -58,13 +58,14 @@ class FaultyLink:
                 self._listener = socket.create_server(("127.0.0.1", self.port))
                 self._start()
         self._fault = fault
+        self._mended.set()  # who waits for an answer of the fault before has waited in vain
+        self._mended = threading.Event()
 
     def __enter__(self) -> Self:
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
         self.fault = Fault(down=True)
 
     def _start(self) -> None:
@@ -74,12 +75,12 @@ class FaultyLink:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                threading.Thread(target=self._serve, args=[client, self._fault], daemon=True).start()
+                threading.Thread(target=self._serve, args=[client, self._fault, self._mended], daemon=True).start()
 
-    def _serve(self, client: socket.socket, fault: Fault) -> None:
+    def _serve(self, client: socket.socket, fault: Fault, mended: threading.Event) -> None:
         with client, contextlib.suppress(OSError):
             if fault.silent:
-                self._ended.wait(120)
+                mended.wait(120)
                 return
             with socket.create_connection(("127.0.0.1", self._target_port)) as server:
                 threading.Thread(target=_copy, args=[client, server], daemon=True).start()

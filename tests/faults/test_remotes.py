@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
+import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.git_host import Answer, Failure, GitHost
+from tests.git_host import Answer, Failure, GitHost, wait_until
 
 from airflow_peach.catalogue.store import read_catalogue
 from airflow_peach.catalogue.sync import SyncReport, sync
@@ -149,6 +150,29 @@ def test_each_remote_has_its_bad_day_and_only_it(make_world: Callable[..., World
         assert world.mirror(name).git().fsck("--no-dangling") == ""
         assert list(world.mirror(name).path.rglob("tmp_*")) == []
     assert list((world.settings.home / "mirrors").glob(".*@*")) == []
+
+
+def test_a_silent_remote_delays_no_other(make_world: Callable[..., World]) -> None:
+    """The others are in the catalogue while it is still waited for."""
+    world = make_world("silent", "good")
+    for tasks in (["x"], ["x", "y"]):
+        for name in ("silent", "good"):
+            world.configure(name, *tasks)
+        if tasks == ["x"]:
+            world.sync()
+    world.links["silent"].fault = Fault(silent=True)
+    patient = replace(world.settings, fetch_timeout_seconds=100.0)
+    syncing = threading.Thread(target=sync, args=[patient])
+    syncing.start()
+
+    wait_until(lambda: world.tasks("good") == ["x", "y"], seconds=60)
+
+    assert syncing.is_alive()
+    assert world.tasks("silent") == ["x"]
+    world.links["silent"].fault = Fault()
+    syncing.join(120)
+    world.sync()
+    assert world.tasks("silent") == ["x", "y"]
 
 
 def test_a_fetch_that_was_killed_half_way_leaves_no_half_pack(make_world: Callable[..., World]) -> None:
