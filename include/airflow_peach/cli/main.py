@@ -22,7 +22,10 @@ EXIT_PROBLEMS, EXIT_BUG = 1, 3
 
 COMMANDS = {
     "demo": "Run the example organisations in an Airflow of their own.",
+    "init": "Write a first peach.yaml and notebook.",
+    "plan": "Show what the loops would be after this change.",
     "run": "Run one task here, exactly as its loop would.",
+    "schema": "Print the JSON Schema of the configuration file.",
     "status": "Show organisations, repositories, problems and environments.",
     "sync": "Read every repository and write the catalogue.",
     "validate": "Check the configuration files and notebooks of a repository.",

@@ -1,0 +1,61 @@
+"""A first configuration file and notebook: small, valid, and meant to be changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FirstTask:
+    """What its author chose; each value is valid by ``rules``."""
+
+    codops: str
+    task: str
+    notebook: str
+    method: str
+
+    def configuration(self) -> str:
+        """Return the text of ``peach.yaml``."""
+        return (
+            f"codops: {self.codops}\n"
+            "tasks:\n"
+            f"  {self.task}:\n"
+            f"    notebook: {json.dumps(self.notebook)}\n"
+            f"    method: {self.method}  # this function is called, again and again\n"
+            "    args:  # with these keyword arguments\n"
+            "      name: world\n"
+            "# Packages that the notebook needs, one a line:\n"
+            "# dependencies:\n"
+            "#   - numpy>=2\n"
+        )
+
+    def code(self) -> str:
+        """Return the cell with the entry function."""
+        return (
+            f"def {self.method}(name):\n"
+            '    """Only this cell is executed: imports belong in here, too."""\n'
+            '    greeting = f"Hello, {name}!"\n'
+            "    print(greeting)\n"
+            "    return greeting\n"
+        )
+
+    def content(self) -> str:
+        """Return the notebook, or the Python file."""
+        if self.notebook.endswith(".py"):
+            return self.code()
+        text = f"# {self.task}\n\nTry it with `peach run {self.task}`."
+        cells = [
+            {"id": "about", "cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)},
+            {
+                "id": "task",
+                "cell_type": "code",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": self.code().rstrip("\n").splitlines(keepends=True),
+            },
+        ]
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+        return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

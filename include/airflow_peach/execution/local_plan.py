@@ -1,0 +1,34 @@
+"""The loops before and after a change in an author's own repository."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from airflow_peach.authoring.platform.file import read_platform_file
+from airflow_peach.authoring.repository import read_repository
+from airflow_peach.catalogue.merge import merge
+from airflow_peach.catalogue.plan import Plan, plan
+from airflow_peach.catalogue.single import catalogue_of
+from airflow_peach.execution.code_source import local_commit, work_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_peach.settings import Settings
+
+
+def plan_of(root: Path, against: str, settings: Settings) -> Plan:
+    """Return what the work tree at ``root`` changes against the commit ``against``, as a sync would see it.
+
+    Raises:
+        NoCommitError: ``against`` names no commit.
+        PlatformFileError: the platform's file has problems.
+    """
+    platform = read_platform_file(settings.platform_file)
+    code = local_commit(root, against)
+    before = catalogue_of(read_repository(code.files, repository=root.name, version=code.version), platform)
+    now = work_tree(root)
+    configuration = read_repository(now.files, repository=root.name, version="")
+    after = merge([configuration], before.repositories, before, platform, dt.datetime.now(tz=dt.timezone.utc))
+    return plan(before, after)
