@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_peach import processes
 from airflow_peach.processes import (
     ProcessTimeoutError,
     ProgramMissingError,
@@ -231,3 +234,50 @@ def test_detached_processes_that_nobody_polls_leave_no_zombie(tmp_path: Path) ->
     start_detached(["true"], cwd=tmp_path, env=ENVIRONMENT, log=tmp_path / "log").wait(timeout=20)
 
     assert not stat.exists()
+
+
+CALLER = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from airflow_peach.processes import run
+print("begun", flush=True)
+run({argv!r}, cwd=Path("/"), env={env!r}, timeout_seconds=600, inherited={inherited!r}, dies_with_us=True)
+"""
+
+
+def test_what_dies_with_us_is_gone_with_all_its_group_when_we_are_killed(tmp_path: Path) -> None:
+    script = tmp_path / "waits.sh"
+    script.write_text(f"sleep 600 & echo $! $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pids; sleep 600")
+    caller = CALLER.format(
+        root=str(Path(processes.__file__).parents[1]), argv=["sh", str(script)], env=ENVIRONMENT, inherited=[]
+    )
+    with subprocess.Popen([sys.executable, "-c", caller], stdout=subprocess.DEVNULL) as process:
+        assert wait_for((tmp_path / "pids").exists)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        assert all(map(is_alive, pids))
+        process.kill()
+        assert wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_what_dies_with_us_runs_as_it_would_without(tmp_path: Path) -> None:
+    with tempfile.TemporaryFile() as file:
+        inherited = [file.fileno()]
+        completed = run(
+            ["sh", "-c", 'cat; ls /proc/$$/fd; echo "$GREETING" "$0"; echo why >&2; exit 3', "two  words"],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            timeout_seconds=20,
+            inherited=inherited,
+            dies_with_us=True,
+        )
+    assert completed.returncode == 3
+    assert set(completed.text.splitlines()) == {"0", "1", "2", str(inherited[0]), "hello two  words"}
+    assert completed.error_text == "why"
+    # Nothing of it is left, not even for process 1 to reap.
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert not [pid for pid in children if "sh" in Path(f"/proc/{pid}/comm").read_text()]
+    with pytest.raises(ProgramMissingError, match="peach-no-such-program"):
+        run(["peach-no-such-program"], cwd=tmp_path, env=ENVIRONMENT, timeout_seconds=20, dies_with_us=True)
+    with pytest.raises(ProcessTimeoutError):
+        run(["sleep", "600"], cwd=tmp_path, env=ENVIRONMENT, timeout_seconds=0.2, dies_with_us=True)

@@ -9,8 +9,10 @@ output. Nothing here waits for a grandchild that inherited a pipe and outlived i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -29,6 +31,18 @@ DEFAULT_OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
 # How often a child that closed no pipe is asked whether it has ended; most end by closing theirs.
 _POLL_SECONDS = 0.05
 _CHUNK_BYTES = 64 * 1024
+# Standard input of the shell is the lifeline: it ends when we do, however we do, and the whole group is killed then.
+# Both children are the shell's own, so it leaves nothing for process 1 to reap. The digit is a descriptor's.
+_WITH_LIFELINE = """
+exec {0}<&0 </dev/null
+{{ read -r _ <&{0}; kill -KILL 0; }} >/dev/null 2>&1 &
+"$@" {0}<&-
+code=$?
+kill -KILL $!
+wait $! 2>/dev/null
+exit $code
+"""
+_SHELL = "/bin/sh"
 
 
 class ProcessTimeoutError(PeachError):
@@ -76,6 +90,7 @@ def run(
     input: bytes | None = None,  # noqa: A002 - what subprocess calls it
     on_stdout: Callable[[bytes], object] | None = None,
     inherited: Collection[int] = (),
+    dies_with_us: bool = False,
 ) -> Completed:
     """Run a command to its end and return how it ended, whatever its exit code.
 
@@ -89,18 +104,23 @@ def run(
         on_stdout: takes each piece of standard output as it comes, instead of it being kept: for output that
             is too large to hold. What it raises ends the command.
         inherited: file descriptors of ours that stay open in the child (a lock it must keep).
+        dies_with_us: when this process is killed, its process group is killed at once: for what may wait for a
+            server for ever. It then has no ``input``, and a death by signal is an exit code of 128 and more.
 
     Raises:
         ProcessTimeoutError: it was killed at the limit.
         ProgramMissingError: there is no such program, or no such working directory.
     """
     deadline = time.monotonic() + timeout_seconds
+    with_lifeline = dies_with_us and input is None
+    if with_lifeline:
+        argv = _with_lifeline(argv, cwd, env, inherited)
     try:
         process = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=dict(env),
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if input is None and not with_lifeline else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -110,11 +130,20 @@ def run(
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise ProgramMissingError(f"{argv[0]}: cannot be started in {cwd}: {error.strerror}") from error
     stdout, stderr = _Kept(output_limit_bytes), _Kept(output_limit_bytes, keep_end=True)
-    with _reaped(process), contextlib.closing(_Exchange(process, input or b"")) as exchange:
+    given = None if with_lifeline else input or b""
+    with _reaped(process), contextlib.closing(_Exchange(process, given)) as exchange:
         exchange.copy_until(deadline, stdout=on_stdout or stdout.add, stderr=stderr.add)
         if not _ended_before(process, deadline):
             raise ProcessTimeoutError(f"{argv[0]}: did not end within {timeout_seconds:g} s and was killed")
     return Completed(process.returncode, bytes(stdout.kept), bytes(stderr.kept), stdout.truncated or stderr.truncated)
+
+
+def _with_lifeline(argv: Sequence[str], cwd: Path, env: Mapping[str, str], inherited: Collection[int]) -> list[str]:
+    """Return the command line of a shell that runs ``argv`` and kills it when its own standard input ends."""
+    if shutil.which(argv[0], path=env.get("PATH")) is None:
+        raise ProgramMissingError(f"{argv[0]}: cannot be started in {cwd}: {os.strerror(errno.ENOENT)}")
+    free = next(number for number in range(3, 10) if number not in inherited)
+    return [_SHELL, "-c", _WITH_LIFELINE.format(free), _SHELL, *argv]
 
 
 def run_attached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], content: bytes) -> int:
@@ -204,12 +233,13 @@ class _Kept:
 class _Exchange:
     """Feeds a child its input and reads both its outputs, never blocking on any of the three."""
 
-    def __init__(self, process: subprocess.Popen[bytes], input_: bytes) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], input_: bytes | None) -> None:
+        """Take the child's pipes over; with None for its input, that pipe stays open to its end."""
         self._process = process
-        self._input = memoryview(input_)
+        self._input = memoryview(input_ or b"")
         self._selector = selectors.DefaultSelector()
         for pipe, event in (
-            (process.stdin, selectors.EVENT_WRITE),
+            (process.stdin if input_ is not None else None, selectors.EVENT_WRITE),
             (process.stdout, selectors.EVENT_READ),
             (process.stderr, selectors.EVENT_READ),
         ):
@@ -222,6 +252,8 @@ class _Exchange:
         for key in list(self._selector.get_map().values()):
             self._close(key.fileobj)  # type: ignore[arg-type]  # only pipes were registered
         self._selector.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def copy_until(
         self, deadline: float, *, stdout: Callable[[bytes], object], stderr: Callable[[bytes], object]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import uv
+from tests.live_processes import is_alive, marked_processes, parent_of, wait_until
 
 from airflow_peach.authoring.entry_function import extract
 from airflow_peach.execution.confinement import Confinement
@@ -24,6 +24,8 @@ from airflow_peach.execution.sandbox import bubblewrap_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["is_alive", "marked_processes", "parent_of", "wait_until"]
 
 needs_bubblewrap = pytest.mark.skipif(bool(bubblewrap_failure()), reason=bubblewrap_failure() or "works")
 both_levels = pytest.mark.parametrize(
@@ -142,39 +144,3 @@ def notebook_json(sources: Sequence[str]) -> str:
         for source in sources
     ]
     return json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process is there and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def parent_of(pid: int) -> int:
-    """Return the pid of the process's parent."""
-    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """Return as soon as ``condition`` holds; fail after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def marked_processes(mark: str) -> list[int]:
-    """Return the live processes with ``mark`` on their command line, other than this one."""
-    found = []
-    for directory in Path("/proc").iterdir():
-        if directory.name.isdigit() and int(directory.name) != os.getpid():
-            try:
-                command_line = (directory / "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if mark.encode() in command_line and is_alive(int(directory.name)):
-                found.append(int(directory.name))
-    return found

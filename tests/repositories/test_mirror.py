@@ -306,7 +306,9 @@ def test_a_remote_that_does_not_answer(silent_server: str, tmp_path: Path) -> No
     assert time.monotonic() - started < 10
 
 
-def test_a_git_that_outlives_a_killed_fetch_keeps_the_lock(silent_server: str, remote: Any, mirror: Mirror) -> None:
+def test_a_git_of_a_killed_fetch_holds_the_lock_until_it_is_gone(
+    silent_server: str, remote: Any, mirror: Mirror
+) -> None:
     """Two gits never write one mirror, and no lock of a living git is taken for a stale one."""
     script = (
         "import sys; from pathlib import Path; from airflow_peach.storage import locked\n"
@@ -329,6 +331,8 @@ def test_a_git_that_outlives_a_killed_fetch_keeps_the_lock(silent_server: str, r
                 listed = Path(f"/proc/{fetching.pid}/task/{fetching.pid}/children").read_text()
                 children = [int(pid) for pid in listed.split() if b"ls-remote" in cmdline(int(pid))]
                 time.sleep(0.02)
+            for pid in children:
+                os.killpg(pid, signal.SIGSTOP)  # the machine is busy
             fetching.kill()
             fetching.wait()
 
@@ -337,7 +341,7 @@ def test_a_git_that_outlives_a_killed_fetch_keeps_the_lock(silent_server: str, r
         finally:
             fetching.kill()
             for pid in children:
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGCONT)
     assert mirror.fetch(LIMIT)
 
 

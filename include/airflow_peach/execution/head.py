@@ -49,7 +49,12 @@ class SupersededError(PeachError):
 
 
 def fetch_head(
-    settings: Settings, repository: str, emit: Callable[[str], None], credentials: Credentials | None = None
+    settings: Settings,
+    repository: str,
+    emit: Callable[[str], None],
+    credentials: Credentials | None = None,
+    *,
+    timeout_seconds: float = float("inf"),
 ) -> Code:
     """Fetch ``repository`` and return its head; where it cannot be fetched, the last one known.
 
@@ -58,6 +63,7 @@ def fetch_head(
         repository: its name.
         emit: takes the warning that an older commit runs.
         credentials: gives user and password of an Airflow connection; None where there are none.
+        timeout_seconds: what is left of the execution's own limit; the fetch's is ``execution_fetch_timeout``.
 
     Raises:
         NoHeadError: it has none.
@@ -72,7 +78,7 @@ def fetch_head(
             )
         login = _login(settings, status, credentials)
         mirror = Mirror(settings.home, RepositoryAddress(status.name, status.url, login=login), settings.branch)
-        commit = mirror.fetch(settings.execution_fetch_timeout_seconds).commit
+        commit = mirror.fetch(min(settings.execution_fetch_timeout_seconds, timeout_seconds)).commit
     except (UnreadableFileError, FetchError, LoginMissingError) as error:
         known = mirror.head()
         if known is None:

@@ -63,12 +63,17 @@ def exit_code(report: GuardReport, news: News, *, sandboxed: bool) -> int | None
     return -number if number in list(signal.Signals) else code
 
 
+def timed_out(limit_seconds: float) -> str:
+    """Return the sentence for what was ended at its time limit, at whatever step."""
+    return f"{TIMED_OUT} {limit_seconds:g} s"
+
+
 def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) -> str:
     """Return the sentence; ``ok`` after a success."""
     if report.kind == "exited":
         return _exit_reason(exit_code(report, news, sandboxed=sandboxed), news, sandboxed=sandboxed)
     return {
-        "timed_out": f"{TIMED_OUT} {limits.time_limit_seconds:g} s",
+        "timed_out": timed_out(limits.time_limit_seconds),
         "memory": f"killed: memory limit {_binary_size(limits.memory_limit_bytes)}",
         "processes": "killed: too many processes",
         "cancelled": "cancelled",

@@ -18,10 +18,12 @@ import signal
 # The real one is in `typing`, which takes longer to import than all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -33,6 +35,18 @@ class CannotStartError(Exception):
 def become_subreaper() -> None:
     """Make this process the parent of every descendant whose own parent ends."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+@contextlib.contextmanager
+def die_with_parent() -> Iterator[None]:
+    """While the block runs, the kernel kills this process as soon as its parent has ended, whatever it waits for."""
+    before = ctypes.c_int()
+    _prctl(PR_GET_PDEATHSIG, ctypes.addressof(before))
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        yield
+    finally:
+        _prctl(PR_SET_PDEATHSIG, before.value)
 
 
 def start(specification: dict[str, Any]) -> int:
@@ -124,5 +138,5 @@ def _place_descriptors(specification: dict[str, Any]) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

@@ -15,7 +15,8 @@ from airflow_peach.execution.confinement import confinement
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.execution_folder import execution_folder
 from airflow_peach.execution.head import SupersededError, fetch_head, read_program
-from airflow_peach.execution.loop_lock import loop_lock
+from airflow_peach.execution.loop_lock import LoopBusyError, loop_lock
+from airflow_peach.execution.reasons import timed_out
 from airflow_peach.execution.request import ExecutionRequest, ExecutionResult, Limits
 from airflow_peach.repositories.mirror import CorruptMirrorError
 
@@ -132,7 +133,7 @@ def run_task(
         ):
             place = _Place(folder.path, lock_descriptors=(turn, folder.lock_descriptor))
             try:
-                ready = _Ready(place, began, code or _head_of(run, settings), perform)
+                ready = _Ready(place, began, code or _head_of(run, settings, began), perform)
                 outcome = _run(run, settings, environments, ready=ready, record=record, emit=emit, keep=keep)
             finally:
                 if run.kept is not None:
@@ -143,6 +144,9 @@ def run_task(
         for line in f"{run.task.codops}/{run.task.name}: {error}".splitlines():
             emit(line)
         outcome = Outcome("failed", error.one_line())
+        if time.monotonic() >= began + run.time_limit_seconds and not isinstance(error, LoopBusyError):
+            outcome = Outcome("failed", timed_out(run.time_limit_seconds))
+            emit(outcome.reason)
     record["reason"] = outcome.reason
     keep(record)
     return outcome
@@ -183,8 +187,12 @@ def _run(
     return Outcome(result.status, result.reason, result.value)
 
 
-def _head_of(run: TaskRun, settings: Settings) -> CodeProvider:
-    return lambda emit: fetch_head(settings, run.task.repository, emit, run.credentials)
+def _head_of(run: TaskRun, settings: Settings, began: float) -> CodeProvider:
+    def fetch(emit: Emit) -> Code:
+        left = _left(run, began)
+        return fetch_head(settings, run.task.repository, emit, run.credentials, timeout_seconds=left)
+
+    return fetch
 
 
 def _lay_out(run: TaskRun, settings: Settings, head: Code, into: Path, *, limit: float, emit: Emit) -> Program:

@@ -17,6 +17,8 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTerminated
 
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.artefacts import execution_label
+from airflow_peach.execution.reasons import timed_out
+from airflow_peach.execution.spawn import die_with_parent
 from airflow_peach.execution.task_run import Outcome, TaskRun, needs_kernel, run_task
 from airflow_peach.loops import identifiers
 from airflow_peach.loops.connections import connection_login
@@ -110,7 +112,9 @@ class PeachOperator(PythonVirtualenvOperator):
             signal.setitimer(signal.ITIMER_REAL, later, interval)
         self._guarded = True
         try:
-            yield
+            # Airflow's supervisor: without it nobody learns any more how this task ends.
+            with die_with_parent():
+                yield
         finally:
             self._guarded = False
 
@@ -155,8 +159,11 @@ class EnvironmentOperator(PeachOperator):
                     time_limit_seconds=self._limit_seconds(),
                 )
         except PeachError as error:
-            record["reason"] = error.one_line()
-            raise self._failure(error) from None
+            failure = self._failure(error)
+            if time.monotonic() >= began + self._limit_seconds():
+                failure = self._failure(PeachError(timed_out(self._limit_seconds())))
+            record["reason"] = failure.reason
+            raise failure from None
         else:
             record.update(reason="ok", environment=environment.digest)
         finally:

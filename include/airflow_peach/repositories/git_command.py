@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT_SECONDS = 60.0
 # A listing of a million files fits.
 OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
+# What waits for a server, perhaps one that never answers.
+NETWORK_COMMANDS = {"fetch", "ls-remote"}
 _REASON_CHARACTERS = 500
 
 
@@ -40,8 +42,8 @@ class RepositoryGit(git.Git):
 
     Args:
         path: the repository; None for commands that need none.
-        inherited: file descriptors that the git processes keep open: the repository's lock, so that a git
-            that outlives a killed sync still holds it.
+        inherited: file descriptors that the git processes keep open: the repository's lock, so that as long as a
+            git of a killed sync is there, it holds it.
         login: for the remote; given to git when it asks, and hidden in what it says.
     """
 
@@ -79,6 +81,7 @@ class RepositoryGit(git.Git):
             input=istream.read() if istream is not None else None,
             on_stdout=output_stream.write if output_stream is not None else None,
             inherited=self._inherited,
+            dies_with_us=command[1] in NETWORK_COMMANDS,
         )
         if with_exceptions and completed.returncode:
             reason = _reason(completed)
