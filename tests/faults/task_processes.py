@@ -20,6 +20,7 @@ from airflow_peach.execution.environments.platform_environments import PlatformE
 from airflow_peach.execution.spawn import die_with_parent
 from airflow_peach.execution.task_run import TaskRun, run_task
 from airflow_peach.settings import load_settings
+from airflow_peach.storage import write_json
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def supervise(case: dict[str, Any]) -> None:
             run(case)
         finally:
             os._exit(0)
-    Path(case["log"] + ".pids").write_text(json.dumps([os.getpid(), task]))
+    write_json(Path(case["log"] + ".pids"), [os.getpid(), task])
     os.waitpid(task, 0)
 
 
@@ -71,7 +72,7 @@ def run(case: dict[str, Any]) -> None:
             keep=lambda _: None,
         )
     ended = {"status": outcome.status, "reason": outcome.reason, "seconds": time.monotonic() - began}
-    Path(case["log"] + ".ended").write_text(json.dumps(ended))
+    write_json(Path(case["log"] + ".ended"), ended)
 
 
 if __name__ == "__main__":
