@@ -82,6 +82,10 @@ class Settings:
     checkout_limit_bytes: int = _setting(
         "5000000000", "Bytes that the files of one commit may have together to be laid out for an execution."
     )
+    disk_limit_bytes: int = _setting(
+        "20000000000",
+        "Bytes that one execution may have on disk: its checkout, its home and its temporary files; 0 sets no limit.",
+    )
     memory_limit_bytes: int = _setting("0", "Memory in bytes that one execution may use; 0 sets no limit.")
     isolation: str = _setting(
         "auto",

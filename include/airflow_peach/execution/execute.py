@@ -127,6 +127,8 @@ def _command(request: ExecutionRequest, content: Content) -> GuardedCommand:
         time_limit_seconds=max(limits.time_limit_seconds - limits.spent_seconds, 0.0),
         grace_seconds=limits.grace_seconds,
         memory_limit_bytes=limits.memory_limit_bytes,
+        disk_limit_bytes=limits.disk_limit_bytes,
+        directories=(request.checkout, request.scratch),
         log_limit_bytes=limits.log_limit_bytes,
         lock_descriptors=request.lock_descriptors,
         sandboxed=confinement.sandboxed,

@@ -25,7 +25,7 @@ import time
 # -I -S leaves only the standard library on the path; append, so that nothing of ours can shadow it.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from airflow_peach.execution import process_tree, spawn  # needs the line above
+from airflow_peach.execution import disk_use, process_tree, spawn  # needs the line above
 
 # The real one is in `typing`, which takes longer to import than all the rest.
 TYPE_CHECKING = False
@@ -122,7 +122,13 @@ def _read_exactly(descriptor: int, count: int) -> bytes:
 def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:
     begin = time.monotonic()
     try:
-        tree = process_tree.Tree(spawn.start(specification), specification["memory_limit_bytes"], PROCESS_LIMIT)
+        tree = process_tree.Tree(
+            spawn.start(specification),
+            memory_limit_bytes=specification["memory_limit_bytes"],
+            process_limit=PROCESS_LIMIT,
+            disk_limit_bytes=specification["disk_limit_bytes"],
+            disk_use=disk_use.DiskUse(specification["directories"]),
+        )
     except spawn.CannotStartError as error:
         return {"kind": KIND_NOT_STARTED, "message": str(error)}
     _report(specification["report"], event="started")

@@ -1,9 +1,9 @@
 """Running a command under the guard: the caller's side.
 
 The guard's specification is a JSON object on its standard input: ``argv``, ``environment``, ``cwd``,
-``time_limit_seconds``, ``grace_seconds``, ``memory_limit_bytes`` (0: none), ``sandboxed``, ``uid`` (null: the guard's
-own), and the numbers of its descriptors: ``output``, ``report``, ``locks``, and ``descriptors`` (the command's number
-to the guard's). Nothing of it is on a command line, so nothing in ``ps``.
+``time_limit_seconds``, ``grace_seconds``, ``memory_limit_bytes`` and ``disk_limit_bytes`` (0: none), ``directories``,
+``sandboxed``, ``uid`` (null: the guard's own), and the numbers of its descriptors: ``output``, ``report``, ``locks``,
+and ``descriptors`` (the command's number to the guard's). Nothing of it is on a command line, so nothing in ``ps``.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ class GuardedCommand:
         cwd: where it runs.
         time_limit_seconds: hard limit; then SIGTERM, ``grace_seconds``, SIGKILL.
         memory_limit_bytes: of all its processes together; 0 is none.
+        disk_limit_bytes: of all files in ``directories`` and those that its processes removed and hold open, and a
+            quarter more for any single file of theirs, wherever it is; 0 is none.
+        directories: where it may write.
         log_limit_bytes: of its output; see ``Output``.
         lock_descriptors: open lock files of the caller's. The guard has them open, too, and never the command:
             the locks are free when both have closed them, so not while anything of the command is alive.
@@ -37,6 +40,8 @@ class GuardedCommand:
     time_limit_seconds: float
     grace_seconds: float = 10.0
     memory_limit_bytes: int = 0
+    disk_limit_bytes: int = 0
+    directories: tuple[Path, ...] = ()
     log_limit_bytes: int = 20_000_000
     lock_descriptors: tuple[int, ...] = ()
     sandboxed: bool = False
@@ -60,6 +65,8 @@ class GuardedCommand:
                 "time_limit_seconds": self.time_limit_seconds,
                 "grace_seconds": self.grace_seconds,
                 "memory_limit_bytes": self.memory_limit_bytes,
+                "disk_limit_bytes": self.disk_limit_bytes,
+                "directories": list(map(str, self.directories)),
                 "sandboxed": self.sandboxed,
                 "uid": self.uid,
                 "output": output,
@@ -76,8 +83,8 @@ class GuardReport:
     """How it ended.
 
     Attributes:
-        kind: ``exited``, ``timed_out``, ``memory``, ``processes``, ``cancelled``, ``parent_gone``, ``not_started``,
-            or ``guard_lost`` when the guard itself was killed.
+        kind: ``exited``, ``timed_out``, ``memory``, ``disk``, ``processes``, ``cancelled``, ``parent_gone``,
+            ``not_started``, or ``guard_lost`` when the guard itself was killed.
         exit_code: negative for a signal; None when it never started or nothing is known.
         message: why it could not be started.
         survivors: pids that could not be killed.

@@ -75,6 +75,7 @@ def reason(report: GuardReport, news: News, limits: Limits, *, sandboxed: bool) 
     return {
         "timed_out": timed_out(limits.time_limit_seconds),
         "memory": f"killed: memory limit {_binary_size(limits.memory_limit_bytes)}",
+        "disk": f"killed: disk limit {_binary_size(limits.disk_limit_bytes)}",
         "processes": "killed: too many processes",
         "cancelled": "cancelled",
         "parent_gone": "ended: the process that started it is gone",

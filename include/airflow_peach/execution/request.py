@@ -22,6 +22,7 @@ class Limits:
         time_limit_seconds: of the whole.
         grace_seconds: between the polite end and the hard one.
         memory_limit_bytes: 0 means none.
+        disk_limit_bytes: of its checkout, home and temporary files together; 0 means none.
         log_limit_bytes: of its output that is kept.
         spent_seconds: of the time limit, before the program starts: fetch, checkout, environment.
     """
@@ -29,6 +30,7 @@ class Limits:
     time_limit_seconds: float
     grace_seconds: float = 10.0
     memory_limit_bytes: int = 0
+    disk_limit_bytes: int = 0
     log_limit_bytes: int = 20_000_000
     spent_seconds: float = 0.0
 

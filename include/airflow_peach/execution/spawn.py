@@ -81,6 +81,9 @@ def _become(specification: dict[str, Any], guard: int) -> None:
     os.setsid()
     _end_with(guard)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if specification["disk_limit_bytes"]:
+        # The guard sees a file grow, but not at once; where it cannot look, this is what is left.
+        _limit_file_size(specification["disk_limit_bytes"] * 5 // 4)
     os.umask(0o077)
     _offer_to_the_kernel()
     _place_descriptors(specification)
@@ -100,6 +103,12 @@ def _become(specification: dict[str, Any], guard: int) -> None:
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
     os.chdir(specification["cwd"])
     os.execve(specification["argv"][0], specification["argv"], specification["environment"])  # noqa: S606 - the point
+
+
+def _limit_file_size(limit_bytes: int) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most == resource.RLIM_INFINITY or limit_bytes < most:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
 
 def _end_with(guard: int) -> None:

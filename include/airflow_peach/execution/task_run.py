@@ -265,6 +265,7 @@ def _request(
             spent_seconds=spent_seconds,
             grace_seconds=settings.grace_seconds,
             memory_limit_bytes=memory,
+            disk_limit_bytes=settings.disk_limit_bytes,
             log_limit_bytes=settings.log_limit_bytes,
         ),
         confinement=confined,
