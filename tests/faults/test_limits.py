@@ -38,12 +38,13 @@ pytestmark = [pytest.mark.slow]
 LEVELS = ("none",) if bubblewrap_failure() else ("none", "bubblewrap")
 SCRIPT = Path(__file__).with_name("task_processes.py")
 LIMIT_SECONDS, GRACE_SECONDS = 5.0, 1.0
-# A kernel takes long to begin.
-LONGER_LIMIT_SECONDS = {"notebook": 20.0}
+# A kernel takes two seconds to begin, and many times that on a machine that has more to do.
+LONGER_LIMIT_SECONDS = {"notebook": float(os.environ.get("PEACH_TEST_KERNEL_LIMIT_SECONDS", "20"))}
 # The promises' own figures, and what a busy machine adds when twenty executions end at once on two cores.
 AFTER_LIMIT_SECONDS = 3.0
 AFTER_KILL_SECONDS = 3.0
 SLACK_SECONDS = 5.0
+BEGIN_SECONDS = 120.0
 
 
 @dataclass
@@ -123,6 +124,8 @@ class Platform:
             Execution(kind, level, self.settings.home, logs / f"{logs.name}-{kind}-{level}")
             for level in levels
             for kind in KINDS
+            # An organisation's environment is built by one process at a time, and is the same at every level.
+            if kind not in SILENT or level == levels[-1]
         ]
         # Its failure is remembered; here every execution shall try again.
         EnvironmentFolder("index", self.settings.home / "environments" / "index").forget_failure()
@@ -187,7 +190,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def begun(executions: Sequence[Execution]) -> None:
     waiting = list(executions)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + BEGIN_SECONDS
     while waiting := [one for one in waiting if not one.has_begun()]:
         assert time.monotonic() < deadline, [(one.loop, one.said()) for one in waiting]
         time.sleep(0.05)
@@ -233,6 +236,7 @@ KILLED: dict[str, Callable[[Execution], list[int]]] = {
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("victims", KILLED.values(), ids=KILLED.keys())
 def test_when_what_is_above_it_is_killed_every_execution_ends(
     platform: Platform, measured: Measured, victims: Callable[[Execution], list[int]], request: pytest.FixtureRequest
