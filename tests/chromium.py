@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,9 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+# How long anything that is waited for may take, in milliseconds: the machine may be busy with other tests.
+PATIENCE_MS = 45_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium_path() -> str:
@@ -81,7 +84,8 @@ def logged_in(browser: Browser, root: str, token: str, **options: Any) -> Iterat
     context = browser.new_context(
         **({"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"} | options)
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_navigation_timeout(PATIENCE_MS)
     reader = Reader(context, root)
 
     def only_airflow(route: Route) -> None:

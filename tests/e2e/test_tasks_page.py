@@ -249,14 +249,14 @@ def test_the_running_execution_is_followed(reader: Reader) -> None:
     last = log.get_by_text(re.compile(r"^tick \d+$")).last
     expect(last).to_be_visible()
     seen = int(last.inner_text().split()[1])
-    expect(log.get_by_text(f"tick {seen + 4}", exact=True)).to_be_in_viewport(timeout=20_000)
+    expect(log.get_by_text(f"tick {seen + 4}", exact=True)).to_be_in_viewport()
 
 
 def test_a_hundred_thousand_lines_stay_smooth(reader: Reader) -> None:
     page = reader.open("plugin/tasks?org=zzebu&task=chatty")
     page.get_by_role("button", name=re.compile("Show the log of")).last.click()
     log = page.get_by_role("log")
-    expect(log.get_by_text(f"line {LINES - 1}", exact=True)).to_be_visible(timeout=60_000)
+    expect(log.get_by_text(f"line {LINES - 1}", exact=True)).to_be_visible()
     # How long each of 30 frames takes while the whole log passes by; in milliseconds, the median.
     frame = log.evaluate(
         """async (box) => {
@@ -282,7 +282,7 @@ def test_an_executed_notebook_is_shown_in_a_frame_that_may_do_nothing(reader: Re
     page.get_by_role("button", name=re.compile("Show the executed notebook")).last.click()
     frame = page.locator("iframe.peach-artefact")
     assert frame.get_attribute("sandbox") == ""
-    expect(frame.content_frame.get_by_text("Report of the week")).to_be_visible(timeout=90_000)
+    expect(frame.content_frame.get_by_text("Report of the week")).to_be_visible()
     expect(frame.content_frame.get_by_text("the report is made")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
@@ -417,14 +417,14 @@ def test_it_asks_again_by_itself_but_not_in_a_hidden_tab(reader: Reader) -> None
     page = reader.open("plugin/tasks?org=debr")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/peach/api/" in request.url else None)
-    with page.expect_request("**/peach/api/organisations/debr", timeout=20_000):
+    with page.expect_request("**/peach/api/organisations/debr"):
         pass
     hide(page, hidden=True)
     page.wait_for_timeout(500)
     asked.clear()
     page.wait_for_timeout(4500)
     assert asked == []
-    with page.expect_request("**/peach/api/organisations/debr", timeout=5000):
+    with page.expect_request("**/peach/api/organisations/debr"):
         hide(page, hidden=False)
 
 
