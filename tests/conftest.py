@@ -6,8 +6,14 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.gitlab_server import GitLabServer
 
 # Before anything imports Airflow: it reads its home at import, and writes a configuration file into it.
 _AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="peach-tests-airflow-"))
@@ -26,3 +32,15 @@ def airflow_database() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Airflow's own
         initdb()
+
+
+@pytest.fixture
+def gitlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitLabServer]:
+    """A GitLab that knows the user `pipe` by the token in the environment variable `GITLAB_TOKEN`."""
+    from tests.gitlab_server import GitLabServer  # noqa: PLC0415 - for those that want one
+
+    token = "glpat-s3cret"  # noqa: S105 - of a server in this process
+    monkeypatch.setenv("GITLAB_TOKEN", token)
+    with GitLabServer(tmp_path / "gitlab") as server:
+        server.user("pipe", token)
+        yield server

@@ -301,7 +301,10 @@ def _backend(
         capture_output=True,
         check=False,
     )
-    head, _, content = completed.stdout.partition(b"\r\n\r\n")
+    head, separator, content = completed.stdout.partition(b"\r\n\r\n")
+    if completed.returncode or not separator:
+        yield 500, {}, completed.stderr
+        return
     headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
     status = int(headers.pop("Status", "200").split()[0])
     yield status, headers, content

@@ -53,6 +53,16 @@ class Settings:
         choices=("auto", "external"),
     )
     sync_interval_seconds: float = _setting("30", "Seconds between the starts of two syncs.")
+    webhook_connection: str = _setting(
+        "",
+        "Id of the Airflow connection whose password is the secret of the webhook POST /peach/api/sync; empty refuses "
+        "all.",
+    )
+    tasks_page: str = _setting(
+        "",
+        "Address of the Tasks page, as in https://airflow.example.org/plugin/tasks, for the links of commit statuses; "
+        "empty for none.",
+    )
     fetch_timeout_seconds: float = _setting(
         "60", "Seconds one remote may take to answer a sync before its last head is kept."
     )

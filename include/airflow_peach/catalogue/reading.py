@@ -1,20 +1,25 @@
 """Reads one repository in a process of its own, with limits on its time, memory and answer.
 
 A repository holds what its authors like, and parsers are not made for the worst of it. What is too much here
-costs its own repository, and neither the others nor the sync. ``python -m airflow_peach.catalogue.reading`` is
-the child: it prints one JSON object, and ends by itself at its limits when the sync was killed.
+costs its own repository, and neither the others nor the sync. The processes are forked from one that has loaded
+all they need (to start Python for each took half a second); each answers with one JSON object, and ends by
+itself at its limits when the sync was killed.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import resource
 import signal
 import sys
 import threading
+import traceback
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from airflow_peach.authoring.repository import read_repository
@@ -25,15 +30,18 @@ from airflow_peach.catalogue.configuration_cache import (
 )
 from airflow_peach.catalogue.serialise import dump
 from airflow_peach.errors import PeachError
-from airflow_peach.processes import Completed, ProcessTimeoutError, run
 from airflow_peach.repositories.address import RepositoryAddress
 from airflow_peach.repositories.commit import CommitFiles, ListingLimitError
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, CorruptMirrorError, Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from typing import TypeAlias
 
     from airflow_peach.authoring.definitions import RepositoryConfiguration
+
+    Question: TypeAlias = tuple[str, str, str, str, int, int]
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +51,12 @@ MEMORY_LIMIT_BYTES = 2 * 1024**3
 ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 
 _MEMORY_EXIT_CODE = 3
+_START_SECONDS = 60.0
 _FEWER = "list fewer and smaller files and notebooks in the configuration"
 # Each may take a core, and its memory.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([f"{__name__}_preload"])
+_starting = threading.Lock()
 _at_once = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
 
@@ -60,53 +72,77 @@ def read_in_child(mirror: Mirror, home: Path, commit: str) -> RepositoryConfigur
         CorruptMirrorError: git cannot read the mirror.
         ReadingError: anything else that is expected, in its own words.
     """
-    limits = (str(TIME_LIMIT_SECONDS), str(MEMORY_LIMIT_BYTES))
-    argv = (
-        sys.executable,
-        "-m",
-        "airflow_peach.catalogue.reading",
-        str(home),
-        mirror.address.name,
-        mirror.branch,
-        commit,
-        *limits,
-    )
+    name = mirror.address.name
+    question = (str(home), name, mirror.branch, commit, TIME_LIMIT_SECONDS, MEMORY_LIMIT_BYTES)
     with _at_once:
+        said, exit_code = _ask_child(question)
+    if said is None:
+        raise _failure(exit_code, name)
+    return _configuration(json.loads(said), name)
+
+
+def _ask_child(question: Question) -> tuple[bytes | None, int]:
+    """Return what the child said, None when it died without a word, and its exit code."""
+    ours, theirs = _context.Pipe(duplex=False)
+    with ours:
+        child = _context.Process(target=answer, args=(theirs, question), name="peach-read", daemon=True)
+        with _starting, theirs, _no_main_module():
+            child.start()
         try:
-            completed = run(
-                argv,
-                cwd=Path("/"),
-                env=os.environ,
-                timeout_seconds=TIME_LIMIT_SECONDS,
-                output_limit_bytes=ANSWER_LIMIT_BYTES,
-            )
-        except ProcessTimeoutError:
-            raise _too_long() from None
-    return _configuration(completed, mirror.address.name)
+            # Its time counts from when it is there: the process it is forked from may have to be started first.
+            if ours.poll(_START_SECONDS):
+                ours.recv_bytes(0)
+            if not ours.poll(TIME_LIMIT_SECONDS):
+                raise _too_long()
+            return ours.recv_bytes(ANSWER_LIMIT_BYTES), 0
+        except EOFError:
+            child.join()
+            return None, child.exitcode or 0
+        except OSError:
+            raise UnreadableRepositoryError(
+                f"what it says takes more than {ANSWER_LIMIT_BYTES:,} bytes", _FEWER
+            ) from None
+        finally:
+            child.kill()  # it has said all it had to say, or too much, or nothing in time
+            child.join()
 
 
-def _configuration(completed: Completed, name: str) -> RepositoryConfiguration:
-    if completed.returncode == -signal.SIGXCPU:
-        raise _too_long()
-    if completed.returncode in {_MEMORY_EXIT_CODE, -signal.SIGKILL}:  # ours, or the kernel's when there is no more
-        raise UnreadableRepositoryError(
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep multiprocessing from executing the program that we are in once more in each child: none needs it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _failure(exit_code: int, name: str) -> UnreadableRepositoryError:
+    """Return what a child that died without a word means."""
+    if exit_code == -signal.SIGXCPU:
+        return _too_long()
+    if exit_code in {_MEMORY_EXIT_CODE, -signal.SIGKILL}:  # ours, or the kernel's when there is no more
+        return UnreadableRepositoryError(
             f"reading it took too much memory; {MEMORY_LIMIT_BYTES:,} bytes are the limit", _FEWER
         )
-    if completed.returncode:
-        log.error("%s: reading it ended with exit code %s: %s", name, completed.returncode, completed.error_text)
-        said = completed.error_text.rpartition("\n")[2] or f"exit code {completed.returncode}"
-        cause = f"cannot be read: {said}; this is a bug of airflow-peach"
+    log.error("%s: reading it ended with exit code %s", name, exit_code)
+    cause = f"cannot be read: exit code {exit_code}; this is a bug of airflow-peach"
+    return UnreadableRepositoryError(cause, "report it, with the log of the sync")
+
+
+def _configuration(said: dict[str, Any], name: str) -> RepositoryConfiguration:
+    if "bug" in said:
+        log.error("%s: could not be read: %s", name, said["traceback"])
+        cause = f"cannot be read: {said['bug']}; this is a bug of airflow-peach"
         raise UnreadableRepositoryError(cause, "report it, with the log of the sync")
-    if completed.truncated:
-        raise UnreadableRepositoryError(f"what it says takes more than {ANSWER_LIMIT_BYTES:,} bytes", _FEWER)
-    answer: dict[str, Any] = json.loads(completed.stdout)
-    if "unreadable" in answer:
-        raise UnreadableRepositoryError(answer["unreadable"])
-    if "corrupt" in answer:
-        raise CorruptMirrorError(answer["corrupt"])
-    if "error" in answer:
-        raise ReadingError(answer["error"])
-    return configuration_from_json(answer["configuration"])
+    if "unreadable" in said:
+        raise UnreadableRepositoryError(said["unreadable"])
+    if "corrupt" in said:
+        raise CorruptMirrorError(said["corrupt"])
+    if "error" in said:
+        raise ReadingError(said["error"])
+    return configuration_from_json(said["configuration"])
 
 
 def _too_long() -> UnreadableRepositoryError:
@@ -126,19 +162,24 @@ def _answer(home: Path, name: str, branch: str, commit: str) -> dict[str, Any]:
     return {"configuration": configuration_to_json(configuration)}
 
 
-def main(argv: Sequence[str]) -> int:
-    """Read one repository; arguments: home, name, branch, commit, seconds and bytes that it may take."""
-    home, name, branch, commit, seconds, size_bytes = argv
-    # The first limit is SIGXCPU, which the parent understands; the second SIGKILL.
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
-    # Not the address space: git maps packs of any size into its own.
-    resource.setrlimit(resource.RLIMIT_DATA, (int(size_bytes), int(size_bytes)))
+def answer(pipe: Connection, question: Question) -> None:
+    """Read one repository, in a process of its own, and send one JSON object through ``pipe``.
+
+    Args:
+        pipe: for the answer.
+        question: home, repository, branch, commit; seconds of processor time, after which the process ends by
+            SIGXCPU; bytes of its data, beyond which it ends with exit code 3.
+    """
+    pipe.send_bytes(b"")  # here we are
+    home, name, branch, commit, time_limit_seconds, memory_limit_bytes = question
     try:
-        sys.stdout.write(dump(_answer(Path(home), name, branch, commit)))
+        # The first limit is SIGXCPU, which the parent understands; the second SIGKILL.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time_limit_seconds), int(time_limit_seconds) + 1))
+        # Not the address space: git maps packs of any size into its own.
+        resource.setrlimit(resource.RLIMIT_DATA, (int(memory_limit_bytes), int(memory_limit_bytes)))
+        said = _answer(Path(home), name, branch, commit)
     except MemoryError:
-        return _MEMORY_EXIT_CODE
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        sys.exit(_MEMORY_EXIT_CODE)
+    except Exception as error:  # noqa: BLE001 - told to the parent, which logs it
+        said = {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+    pipe.send_bytes(dump(said).encode())

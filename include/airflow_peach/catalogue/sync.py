@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
+from airflow_peach.catalogue.feedback import tell
 from airflow_peach.catalogue.gathering import Gathering
 from airflow_peach.catalogue.merge import merge
 from airflow_peach.catalogue.store import prune_snapshots, read_catalogue, write_catalogue
+from airflow_peach.catalogue.sync_request import last_request
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.sources.opening import open_sources
 from airflow_peach.storage import locked
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.platform.file import Platform
     from airflow_peach.authoring.problems import Problem
-    from airflow_peach.catalogue.gathering import Progress
+    from airflow_peach.catalogue.gathering import Gathered, Progress
     from airflow_peach.catalogue.model import Catalogue, RepositoryStatus
     from airflow_peach.repositories.login import Credentials
     from airflow_peach.repositories.sources.discovery import Source
     from airflow_peach.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+# How often a watch looks for a request.
+_LOOK_SECONDS = 0.2
 
 
 class SyncError(PeachError):
@@ -108,12 +114,15 @@ def sync(
     try:
         with locked(settings.home / "locks" / "sync", timeout_seconds=None if wait else 0):
             sources = open_sources(platform.sources, settings.home, credentials)
-            return _sync(settings, platform, sources, progress or _say_nothing, started)
+            report, catalogue, gathered = _sync(settings, platform, sources, progress or _say_nothing, started)
     except OSError as error:
         where = error.filename or settings.home
         raise SyncError(
             f"{where}: {error.strerror}; the home directory {settings.home} must be writable and have space"
         ) from error
+    # Without the lock: the next sync need not wait for what a host does with a remark.
+    tell(sources, gathered.found, [each.repository for each in gathered.configurations], catalogue, settings)
+    return report
 
 
 def watch(
@@ -125,9 +134,12 @@ def watch(
     on_report: Callable[[SyncReport], None] | None = None,
     credentials: Credentials | None = None,
 ) -> None:
-    """Sync every ``sync_interval_seconds`` until ``stop`` is set. A sync that fails is logged; the next follows."""
+    """Sync every ``sync_interval_seconds``, and when one is requested, until ``stop`` is set.
+
+    A sync that fails is logged; the next follows.
+    """
     while not stop.is_set():
-        started = time.monotonic()
+        started, request = time.monotonic(), last_request(settings.home)
         try:
             report = sync(settings, source=source, progress=progress, credentials=credentials)
         except PeachError as error:
@@ -137,7 +149,10 @@ def watch(
         else:
             if on_report is not None:
                 on_report(report)
-        stop.wait(max(0.0, started + settings.sync_interval_seconds - time.monotonic()))
+        next_start = started + settings.sync_interval_seconds
+        while time.monotonic() < next_start and last_request(settings.home) == request:
+            if stop.wait(min(_LOOK_SECONDS, max(0.0, next_start - time.monotonic()))):
+                break
 
 
 def _sync(
@@ -146,7 +161,8 @@ def _sync(
     sources: Sequence[Source],
     progress: Callable[[Progress], None],
     started: float,
-) -> SyncReport:
+) -> tuple[SyncReport, Catalogue, Gathered]:
+    """Sync once; return the report, the catalogue, and what it was made from."""
     before = previous = read_catalogue(settings.home)
     changed: set[str] = set()
     for gathered in Gathering(sources, settings, previous, progress).run():
@@ -157,7 +173,7 @@ def _sync(
         changed |= set(written.changed)
     prune_snapshots(settings.home)
     repositories = tuple(previous.repositories.values())
-    return SyncReport(
+    report = SyncReport(
         repositories=repositories,
         organisations=tuple(previous.organisations),
         changed=tuple(sorted(changed)),
@@ -166,6 +182,7 @@ def _sync(
         version=written.version,
         seconds=time.monotonic() - started,
     )
+    return report, previous, gathered
 
 
 def _gone(before: Catalogue, after: Catalogue) -> tuple[Gone, ...]:

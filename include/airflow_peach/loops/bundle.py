@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 
 from airflow_peach.catalogue.store import current_snapshot
+from airflow_peach.catalogue.sync_request import last_request
 from airflow_peach.errors import PeachError
 from airflow_peach.loops.metrics import SyncGauges
 from airflow_peach.loops.publication import EMPTY_VERSION, announce, publish
@@ -50,6 +51,7 @@ class PeachBundle(BaseDagBundle):
         self._gauges = SyncGauges(self._settings.home)
         self._child: subprocess.Popen[bytes] | None = None
         self._last_start_seconds: float | None = None
+        self._last_request = 0
 
     def initialize(self) -> None:
         """Make the folder of this version. Raises ``SnapshotMissingError`` when its catalogue is gone."""
@@ -95,13 +97,13 @@ class PeachBundle(BaseDagBundle):
     def _start_sync_if_due(self) -> None:
         if self._child is not None and self._child.poll() is None:
             return
-        now = time.monotonic()
+        home, now = self._settings.home, time.monotonic()
+        request = last_request(home)
         if self._last_start_seconds is not None and (
-            now - self._last_start_seconds < self._settings.sync_interval_seconds
+            now - self._last_start_seconds < self._settings.sync_interval_seconds and request == self._last_request
         ):
             return
-        self._last_start_seconds = now
-        home = self._settings.home
+        self._last_start_seconds, self._last_request = now, request
         try:
             (home / "logs").mkdir(parents=True, exist_ok=True)
             self._child = start_detached(

@@ -10,9 +10,9 @@ from tests.gitlab_server import GitLabServer
 from airflow_peach.authoring.platform.file import GitLabSourceSettings
 from airflow_peach.repositories.mirror import FetchError, Mirror
 from airflow_peach.repositories.remote import RemoteHead
+from airflow_peach.repositories.sources.commit_status import CommitStatus
 from airflow_peach.repositories.sources.gitlab import GitLabSource
 from airflow_peach.repositories.sources.host_session import HostError
-from airflow_peach.repositories.sources.host_source import CommitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

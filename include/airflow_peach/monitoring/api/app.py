@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI
 
-from airflow_peach.monitoring.api import artefacts, executions, organisation, overview
+from airflow_peach.monitoring.api import artefacts, executions, organisation, overview, webhook
 from airflow_peach.monitoring.api.access import requires_login
 from airflow_peach.monitoring.api.cross_site import refuse_cross_site
 
@@ -14,7 +14,7 @@ URL_PREFIX = "/peach"
 FOR_USERS = (overview, organisation, executions, artefacts)
 # For programs that have no account in Airflow and prove otherwise who they are (a forge's webhook): each route answers
 # 401 to who proves nothing; a test walks them all.
-FOR_PROGRAMS: tuple[()] = ()
+FOR_PROGRAMS = (webhook,)
 
 
 def create_app() -> FastAPI:

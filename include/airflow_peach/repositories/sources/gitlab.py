@@ -23,13 +23,14 @@ from airflow_peach.repositories.sources.host_session import (
     status_failure,
     told_failures,
 )
-from airflow_peach.repositories.sources.host_source import PAGE, CommitStatus, Found, HostSource, remote_head
+from airflow_peach.repositories.sources.host_source import PAGE, Found, HostSource, remote_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_peach.repositories.address import RepositoryAddress
     from airflow_peach.repositories.login import Login
+    from airflow_peach.repositories.sources.commit_status import CommitStatus
 
 log = logging.getLogger(__name__)
 

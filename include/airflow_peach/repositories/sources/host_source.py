@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.platform.definitions import HostSourceSettings
     from airflow_peach.repositories.login import Credentials, Login
+    from airflow_peach.repositories.sources.commit_status import CommitStatus
 
 # Both hosts' limit of a page, and of nodes in one GraphQL question.
 PAGE = 100
@@ -37,21 +38,6 @@ class Found:
 
     path: str
     remote_id: str
-
-
-@dataclass(frozen=True)
-class CommitStatus:
-    """What is said of a commit, on its own page and beside it everywhere.
-
-    Attributes:
-        good: whether all is well.
-        description: one line.
-        target_url: where to read more; empty for nowhere.
-    """
-
-    good: bool
-    description: str
-    target_url: str = ""
 
 
 class HostSource(ABC):
@@ -70,6 +56,7 @@ class HostSource(ABC):
         self.settings = settings
         self.id = " ".join((settings.url, *settings.groups))
         self._credentials = credentials
+        self.wants_feedback = settings.feedback
         self._pause = Pause(home, self.id)
 
     @abstractmethod
