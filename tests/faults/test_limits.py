@@ -249,3 +249,26 @@ def test_when_what_is_above_it_is_killed_every_execution_ends(
                 os.kill(pid, signal.SIGKILL)
         taken = seconds_until_gone(executions, within=AFTER_KILL_SECONDS + SLACK_SECONDS)
         measured(f"gone after SIGKILL: {request.node.callspec.id}", taken)
+
+
+def guard_of(execution: Execution) -> list[int]:
+    """The guard below the task process."""
+    below = [process.pid for process in descendants(execution.task) if process.parent == execution.task]
+    return [pid for pid in below if b"guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif("bubblewrap" not in LEVELS, reason="the sandbox does not work here")
+def test_in_the_sandbox_nothing_survives_even_the_kill_of_its_guard(platform: Platform, measured: Measured) -> None:
+    with platform.running(limit_seconds=600, levels=["bubblewrap"]) as executions:
+        begun(executions)
+        guarded = [one for one in executions if one.kind != "remote"]  # git has none: it runs before anything of a team
+        for one in guarded:
+            (guard,) = guard_of(one)
+            os.kill(guard, signal.SIGKILL)
+        measured(
+            "gone after SIGKILL: the guard", seconds_until_gone(guarded, within=AFTER_KILL_SECONDS + SLACK_SECONDS)
+        )
+        wait_until(lambda: all(one.ended() for one in guarded), seconds=SLACK_SECONDS)
+        for one in guarded:
+            assert "the guard of this execution was killed" in one.said()[-1] or one.kind == "index", one.said()
