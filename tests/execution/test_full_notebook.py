@@ -17,6 +17,7 @@ from airflow_peach.execution.confinement import Confinement
 from airflow_peach.execution.execute import execute
 from airflow_peach.execution.full_notebook import keep_artefact
 from airflow_peach.execution.isolation import Level
+from airflow_peach.execution.masking import Masker
 from airflow_peach.execution.request import ExecutionRequest, Limits
 
 from .conftest import both_levels, marked_processes
@@ -193,10 +194,10 @@ def test_only_a_plain_file_is_kept(tmp_path: Path) -> None:
     said: list[str] = []
     (tmp_path / "secret").write_text("somebody else's")
     (tmp_path / "executed.ipynb").symlink_to(tmp_path / "secret")
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     (tmp_path / "executed.ipynb").unlink()
     os.mkfifo(tmp_path / "executed.ipynb")
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     assert not (tmp_path / "kept").exists()
     assert len(said) == 2
 
@@ -206,8 +207,8 @@ def test_a_huge_notebook_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     said: list[str] = []
     monkeypatch.setattr(full_notebook, "ARTEFACT_LIMIT_BYTES", 1 << 20)
     (tmp_path / "executed.ipynb").write_bytes(b"x" * (1 << 20))
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     assert (tmp_path / "kept" / "a.ipynb").stat().st_size == 1 << 20
     (tmp_path / "executed.ipynb").write_bytes(b"x" * ((1 << 20) + 1))
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     assert said == ["[peach] the executed notebook is not kept: it has over 1 MiB"]

@@ -11,7 +11,7 @@ from airflow_peach.execution.full_notebook import keep_artefact, notebook_conten
 from airflow_peach.execution.guarded import ParentGoneError, run_guarded
 from airflow_peach.execution.guarded_command import GuardedCommand
 from airflow_peach.execution.launch import launcher_content
-from airflow_peach.execution.masking import masker
+from airflow_peach.execution.masking import Masker
 from airflow_peach.execution.reasons import News, exit_code, read_news, reason
 from airflow_peach.execution.request import RESULT_LIMIT_BYTES, ExecutionRequest, ExecutionResult
 from airflow_peach.execution.result_value import ResultNotKeptError, check_result
@@ -41,29 +41,29 @@ def execute(request: ExecutionRequest, program: Program, *, emit: Callable[[str]
         request: the execution; its ``scratch`` is written in, and its ``artefact``.
         program: the cells and the entry function.
         emit: takes the log, line by line, live; last the reason when it failed. Values of
-            ``request.variables`` are ``***`` in it.
+            ``request.variables`` are ``***`` in it, as in the result and in the artefact.
 
     Raises:
         ParentGoneError: the process above ours ended; so did the execution.
     """
-    mask = masker(request.variables.values())
+    mask = Masker(request.variables.values())
 
     def say(line: str) -> None:
         emit(mask(line))
 
     try:
-        result = _execute(request, program, say)
+        result = _execute(request, program, say, mask)
     except PeachError as error:
         if isinstance(error, ParentGoneError):
             raise
         result = ExecutionResult("failed", str(error))
-    result = dataclasses.replace(result, reason=mask(result.reason))
+    result = dataclasses.replace(result, reason=mask(result.reason), value=mask.value(result.value))
     if result.status == "failed":
         emit(result.reason)
     return result
 
 
-def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], None]) -> ExecutionResult:
+def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], None], mask: Masker) -> ExecutionResult:
     if request.confinement.warning:
         emit(request.confinement.warning)
     sandboxed = request.confinement.sandboxed
@@ -73,7 +73,7 @@ def _execute(request: ExecutionRequest, program: Program, emit: Callable[[str], 
                 try:
                     report = run_guarded(_command(request, content), emit=emit)
                 finally:
-                    keep_artefact(request, emit)
+                    keep_artefact(request, emit, mask)
         else:
             content = launcher_content(request, program)
             report = run_guarded(_command(request, content), emit=emit)

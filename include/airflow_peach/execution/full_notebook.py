@@ -19,6 +19,7 @@ from airflow_peach.storage import ForeignFileError, read_foreign, write_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_peach.execution.masking import Masker
     from airflow_peach.execution.request import ExecutionRequest
 
 DRIVER = Path(__file__).with_name("notebook_driver.py")
@@ -73,8 +74,8 @@ def _content(request: ExecutionRequest, *, sockets: Path) -> Content:
     )
 
 
-def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None]) -> None:
-    """Copy the executed notebook to ``request.artefact``, atomically; say in the log when it is not kept.
+def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None], mask: Masker) -> None:
+    """Copy the executed notebook, masked, to ``request.artefact``, atomically; say in the log when it is not kept.
 
     The task could put anything in its place, a link to somebody else's file or a pipe: only a plain file is read.
     """
@@ -86,7 +87,7 @@ def keep_artefact(request: ExecutionRequest, emit: Callable[[str], None]) -> Non
         emit(f"[peach] the executed notebook is not kept: {error}")
         return
     try:
-        write_bytes(request.artefact, content)
+        write_bytes(request.artefact, mask.json(content))
     except OSError as error:
         emit(f"[peach] the executed notebook is not kept: {request.artefact}: {error.strerror}")
 

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 LINE_LIMIT_BYTES = 16 * 1024
+CUT = " [line cut here: "
 PROGRESS_SECONDS = 5.0
 REMINDER_SECONDS = 60.0
 # What a record in Airflow's log costs beside the text of its line: time, level and place, as JSON (an estimate).
@@ -164,7 +165,7 @@ class _Lines:
         text = self._pending.decode("utf-8", "replace")
         if not self._cut_bytes:
             return clean(text)
-        return f"{clean(text)} [line cut here: {readable_size(self._cut_bytes)} more]"
+        return f"{clean(text)}{CUT}{readable_size(self._cut_bytes)} more]"
 
     def _due(self, now: float) -> list[str]:
         if self._state is None or now - self._shown_at < PROGRESS_SECONDS:
