@@ -64,12 +64,14 @@ def test_the_environment_of_the_process(
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     result, _ = run_task(
-        "import os\ndef task(): return dict(os.environ)", isolation=isolation, variables={"API_KEY": "sesame"}
+        "import os\ndef task():\n    assert os.environ['API_KEY'] == 'sesame'\n    return dict(os.environ)",
+        isolation=isolation,
+        variables={"API_KEY": "sesame"},
     )
     seen = result.value
     assert not [name for name in seen if name.startswith("AIRFLOW") or name == "PYTHONPATH"]
     expected = {
-        "API_KEY": "sesame",
+        "API_KEY": "***",  # in the result, as in the log
         "HTTPS_PROXY": "http://proxy:3128",
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",

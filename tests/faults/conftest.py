@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from .isolation_world import any_world, sandbox_world, world
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+__all__ = ["any_world", "sandbox_world", "world"]
 
 PROPERTY = "measured"
 

@@ -31,7 +31,7 @@ PROBE_SECONDS = 10.0
 REGISTRY = "accounts.json"
 _REGISTRY_LOCK_SECONDS = 30.0
 # Where every user may write, so where one execution could leave something for the next.
-SHARED_DIRECTORIES = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - that is why
+SHARED_DIRECTORIES = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")))  # noqa: S108
 
 # Becomes the user for good, as the guard's command does, looks at what it needs, and ends as Python.
 _PROBE = """
