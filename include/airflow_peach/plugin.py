@@ -10,14 +10,14 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_peach.loops import run_metrics, run_state
+from airflow_peach.loops import run_metrics, run_state, start_up
 
 
 class PeachPlugin(AirflowPlugin):
-    """Registers the listener that keeps the states of runs true, the API, and the Tasks page."""
+    """Registers the listeners (states of runs, metrics, what is said at the start), the API, and the Tasks page."""
 
     name = "peach"
-    listeners = [run_state, run_metrics]  # noqa: RUF012 - as the base class declares it
+    listeners = [run_state, run_metrics, start_up]  # noqa: RUF012 - as the base class declares it
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
