@@ -22,6 +22,7 @@ from airflow_peach.catalogue.sync import SyncError, sync
 from airflow_peach.execution.environments.platform_environments import PlatformEnvironments
 from airflow_peach.execution.environments.store import EnvironmentBuildError
 from airflow_peach.execution.full_notebook import ARTEFACT_LIMIT_BYTES, keep_artefact
+from airflow_peach.execution.masking import Masker
 from airflow_peach.execution.task_run import Outcome, TaskRun, run_task
 from airflow_peach.loops.bundle import PeachBundle
 from airflow_peach.settings import Settings, load_settings
@@ -171,16 +172,16 @@ def test_an_artefact_without_room_is_not_kept_and_the_one_before_is(disk: SmallD
     said: list[str] = []
     executed = tmp_path / "executed.ipynb"
     executed.write_text("first")
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     executed.write_bytes(b"x" * (ARTEFACT_LIMIT_BYTES // 100))
 
     with disk.full(but_bytes=100 * KIB):
-        keep_artefact(request, said.append)
+        keep_artefact(request, said.append, Masker(()))
 
     assert said == [f"[peach] the executed notebook is not kept: {request.artefact}: No space left on device"]
     assert request.artefact.read_text() == "first"
     assert [path.name for path in request.artefact.parent.iterdir()] == ["run-1.ipynb"]
-    keep_artefact(request, said.append)
+    keep_artefact(request, said.append, Masker(()))
     assert request.artefact.stat().st_size == ARTEFACT_LIMIT_BYTES // 100
 
 
