@@ -189,9 +189,12 @@ class TestReadOnly:
     """One clear line from everything that would write, and what only reads works."""
 
     def test_commands(self, disk: SmallDisk, world: World) -> None:
-        def peach(*arguments: str) -> subprocess.CompletedProcess[str]:
+        home = str(world.settings.home)
+
+        def peach(*arguments: str, cwd: Path = disk.path) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                [sys.executable, "-m", "airflow_peach", *arguments, "--home", str(world.settings.home)],
+                [sys.executable, "-m", "airflow_peach", *arguments],
+                cwd=cwd,
                 env={"PATH": os.environ["PATH"], "HOME": str(disk.path)},
                 capture_output=True,
                 text=True,
@@ -199,7 +202,15 @@ class TestReadOnly:
             )
 
         with disk.read_only():
-            synced, status = peach("sync", "--source", str(world.source)), peach("status")
+            synced, status = (
+                peach("sync", "--source", str(world.source), "--home", home),
+                peach("status", "--home", home),
+            )
+            others = [
+                peach("run", "x", "--home", home, cwd=world.team.path),
+                peach("demo", "--home", str(disk.path / "demo")),
+                peach("init", "--codops", "debr"),
+            ]
 
         (line,) = synced.stderr.splitlines()
         assert line.startswith("peach: ")
@@ -207,7 +218,11 @@ class TestReadOnly:
         assert (synced.returncode, synced.stdout) == (1, "")
         assert "debr" in status.stdout
         assert status.stderr == ""
-        assert peach("sync", "--source", str(world.source)).returncode == 0
+        for other in others:
+            assert other.returncode == 1
+            assert "Read-only file system" in other.stderr
+            assert "Traceback" not in other.stderr
+        assert peach("sync", "--source", str(world.source), "--home", home).returncode == 0
 
     def test_an_execution_and_an_environment(self, disk: SmallDisk, world: World) -> None:
         world.run()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,9 +17,9 @@ from tests.execution.environments.conftest import Platform, write_wheel
 
 from airflow_peach.execution.environments.folder import MARKER
 
+from .forked import end_everything, start
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
 # How often a build is killed, each time a tenth of a second later in its life.
@@ -40,26 +39,12 @@ def tools(tmp_path: Path) -> Platform:
     return Platform(tmp_path / "home", wheels)
 
 
-def start(work: Callable[[], object]) -> BaseProcess:
-    """Run ``work`` in a process of its own; forked, so that its life is the work and not the imports."""
-    process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
-    return process
-
-
 def in_use(platform: Platform) -> str:
     """Return what the tool of the environment in use says: its version."""
     environment = platform.store().current("debr")
     assert environment is not None
     script = environment.path / "bin" / "tool-box"
     return subprocess.run([script], check=True, capture_output=True, text=True, timeout=60).stdout.strip()
-
-
-def end_everything(platform: Platform, builder: BaseProcess) -> None:
-    """Kill the builder, its guard's command and uv, as a machine that goes down does."""
-    builder.kill()
-    for pid in marked_processes(str(platform.home)):
-        os.kill(pid, signal.SIGKILL)
 
 
 def test_killed_at_every_moment_of_its_life_it_leaves_an_environment_that_works(tools: Platform) -> None:
@@ -71,9 +56,9 @@ def test_killed_at_every_moment_of_its_life_it_leaves_an_environment_that_works(
         builder.join(number * STEP_SECONDS)
         if number % 2:
             builder.kill()
+            builder.join()
         else:
-            end_everything(tools, builder)
-        builder.join()
+            end_everything(builder, str(tools.home))
 
         assert in_use(tools) in {before, wanted}
         complete = [path for path in folder.iterdir() if len(path.name) == 64]

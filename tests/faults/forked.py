@@ -1,0 +1,64 @@
+"""Work in processes of its own: killed with all that it started, or on another host as far as a kernel can tell."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.execution.conftest import marked_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.process import BaseProcess
+
+# linux/sched.h: mounts, the host's name, process numbers
+_NEW_HOST = 0x00020000 | 0x04000000 | 0x20000000
+
+
+def start(work: Callable[[], object]) -> BaseProcess:
+    """Run ``work`` in a process of its own; forked, so that its life is the work and not the imports."""
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    return process
+
+
+def end_everything(process: BaseProcess, mark: str) -> None:
+    """Kill the process, and all with ``mark`` on their command lines, as a machine that goes down does."""
+    process.kill()
+    for pid in marked_processes(mark):
+        os.kill(pid, signal.SIGKILL)
+    process.join()
+
+
+def start_on_host(name: str, work: Callable[[], object]) -> BaseProcess:
+    """Run ``work`` as on a host called ``name`` that shares our disks: process numbers of its own, and none of ours.
+
+    The process ends with 77 where this is not permitted.
+    """
+    return start(partial(_become_host, name, work))
+
+
+def _become_host(name: str, work: Callable[[], object]) -> None:
+    if ctypes.CDLL(None).unshare(_NEW_HOST) != 0:
+        os._exit(77)
+    socket.sethostname(name)
+    child = os.fork()
+    if child:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    code = 1
+    try:
+        for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "proc", "proc", "/proc"]):
+            subprocess.run(command, check=True)
+        work()
+        code = 0
+    except BaseException:  # noqa: BLE001 - told, and then this process ends without the test's own clean-up
+        traceback.print_exc()
+    finally:
+        os._exit(code)
