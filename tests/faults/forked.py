@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -33,7 +34,8 @@ def end_everything(process: BaseProcess, mark: str) -> None:
     """Kill the process, and all with ``mark`` on their command lines, as a machine that goes down does."""
     process.kill()
     for pid in marked_processes(mark):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.join()
 
 
