@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-START_SECONDS = 180.0
+START_SECONDS = 400.0
 
 
 @dataclass
@@ -104,6 +104,7 @@ def running_airflow(
         services = {name: argv for name, argv in airflow_processes.SERVICES.items() if name != "sync"}
         patch.setattr(airflow_processes, "SERVICES", services)
         patch.setattr(airflow_processes, "RESTARTS_AT_MOST", 20)
+        patch.setattr(airflow_processes, "START_SECONDS", START_SECONDS)
         stop = threading.Event()
         processes.migrate_database(stop)
         assert processes.start(stop)

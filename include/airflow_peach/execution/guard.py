@@ -25,7 +25,7 @@ import time
 # -I -S leaves only the standard library on the path; append, so that nothing of ours can shadow it.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from airflow_peach.execution import disk_use, process_tree, spawn  # needs the line above
+from airflow_peach.execution import disk_use, limited_tree, process_tree, spawn  # needs the line above
 
 # The real one is in `typing`, which takes longer to import than all the rest.
 TYPE_CHECKING = False
@@ -122,7 +122,7 @@ def _read_exactly(descriptor: int, count: int) -> bytes:
 def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str, Any]:
     begin = time.monotonic()
     try:
-        tree = process_tree.Tree(
+        tree = limited_tree.Tree(
             spawn.start(specification),
             memory_limit_bytes=specification["memory_limit_bytes"],
             process_limit=PROCESS_LIMIT,
@@ -149,7 +149,7 @@ def _run(specification: dict[str, Any], surroundings: Surroundings) -> dict[str,
     }
 
 
-def _watch(tree: process_tree.Tree, surroundings: Surroundings, deadline: float) -> str:
+def _watch(tree: limited_tree.Tree, surroundings: Surroundings, deadline: float) -> str:
     while True:
         tree.reap()
         if tree.exit_code is not None:
@@ -163,7 +163,7 @@ def _watch(tree: process_tree.Tree, surroundings: Surroundings, deadline: float)
         surroundings.wait(min(tree.seconds_to_look(), deadline - time.monotonic()))
 
 
-def _end_politely(tree: process_tree.Tree, surroundings: Surroundings, specification: dict[str, Any]) -> None:
+def _end_politely(tree: limited_tree.Tree, surroundings: Surroundings, specification: dict[str, Any]) -> None:
     # To every process, not to the group: inside a sandbox the command is in a session of its own. The sandbox
     # itself would take everything down with it, so the signal goes past it.
     processes = process_tree.descendants(os.getpid())
