@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_peach.catalogue.model import Requirement
+from airflow_peach.authoring.problems import Place, Problem
+from airflow_peach.catalogue.model import Catalogue, RepositoryStatus, Requirement
+from airflow_peach.catalogue.store import write_catalogue
 from airflow_peach.execution.environments.store import EnvironmentBuildError, EnvironmentStore
 from airflow_peach.execution.sandbox import bubblewrap_failure
 
@@ -70,13 +74,15 @@ def test_everything_is_shown(peach: Peach, news: Team, home: Path) -> None:
     )
     rows = shape(done.stdout)
     assert (done.returncode, done.stderr) == (1, "")
-    assert rows[2:] == [
+    assert rows[2] == ["Catalogue", rows[2][1]]
+    assert rows[2][1].startswith("2 organisations, 3 tasks, 2 repositories, last answer ")
+    assert rows[3:] == [
         ["ORGANISATION", "TASKS", "METADATA TASKS", "STALE", "ENVIRONMENT", "PROBLEMS"],
         ["debr", "2", "1", "1", digest[:12], "1"],
         ["sesr", "0", "0", "0", "none", "0", gone],
         ["REPOSITORY", "ORGANISATIONS", "BRANCH", "HEAD", "FETCHED"],
-        ["news", "debr", "master", head[:8], rows[6][4]],
-        ["sport", "sesr", "master", head_of_sport[:8], rows[7][4]],
+        ["news", "debr", "master", head[:8], rows[7][4], "1 problem"],
+        ["sport", "sesr", "master", head_of_sport[:8], rows[8][4]],
         ["LOOP debr", "NOTEBOOK", "METHOD", "REPOSITORY"],
         ["rank", "n.ipynb", "task", "news", stale],
         ["train", "n.ipynb", "task", "news"],
@@ -85,7 +91,7 @@ def test_everything_is_shown(peach: Peach, news: Team, home: Path) -> None:
         [problem],
         ["1 problem"],
     ]
-    assert rows[6][4].endswith(" s ago")
+    assert rows[7][4].endswith(" s ago")
 
 
 def test_columns_are_aligned(peach: Peach, news: Team, home: Path) -> None:
@@ -194,3 +200,22 @@ def test_the_isolation_in_force(peach: Peach, home: Path) -> None:
     code, shown = isolation("bubblewrap", "/nowhere")
     assert code == 1
     assert shown.startswith("refused ([peach] isolation = bubblewrap: bubblewrap is not installed; install")
+
+
+def test_of_many_repositories_the_wrong_ones_are_shown_and_all_on_demand(home: Path, peach: Peach) -> None:
+    now = dt.datetime.now(dt.timezone.utc)
+    problem = Problem(Place("r0777"), "", "is wrong")
+    names = [f"r{number:04}" for number in range(1000)]
+    repositories = {name: RepositoryStatus(name, f"/srv/{name}", "master", "a" * 40, now) for name in names}
+    repositories["r0777"] = replace(repositories["r0777"], problems=(problem,))
+    repositories["r0888"] = replace(repositories["r0888"], error="r0888: no answer")
+    write_catalogue(home, Catalogue({}, repositories))
+
+    short = peach("status", "--home", home).stdout
+    long = peach("status", "--home", home, "--all").stdout
+
+    assert "Catalogue  no organisations, no tasks, 1000 repositories, 1 failing, last answer " in short
+    assert {"r0777", "r0888"} <= {row[0] for row in shape(short)}
+    assert "… and 970 more; all of them with --all" in short
+    assert len(short.splitlines()) < 50
+    assert set(names) <= {row[0] for row in shape(long)}

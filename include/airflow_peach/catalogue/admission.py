@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from airflow_peach.authoring.platform.file import Platform
 
 
+_REFUSED = "may not speak for"
+
+
+def is_refusal(problem: Problem) -> bool:
+    """Whether a problem is that a repository claims an organisation that is not its own."""
+    return problem.about == "codops" and f" {_REFUSED} " in problem.cause
+
+
 def admitted(
     configuration: RepositoryConfiguration, platform: Platform
 ) -> tuple[tuple[ConfigurationFile, ...], list[Problem]]:
@@ -40,5 +48,5 @@ def refusal(codops: str | None, repository: str, platform: Platform) -> tuple[st
             f"ask the platform's operator to add it to the repositories of {codops} in the platform file, "
             "or correct the codops"
         )
-        return f"repository {repository} may not speak for {codops}", remedy
+        return f"repository {repository} {_REFUSED} {codops}", remedy
     return "", ""

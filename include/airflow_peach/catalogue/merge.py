@@ -60,13 +60,18 @@ def merge(
         problems[problem.place.repository].append(problem)
     requirements = requirements_of(files, statuses, previous, platform)
     speaking = _speaking(files, tasks, requirements)
+    spoken_for: defaultdict[str, set[str]] = defaultdict(set)
+    for codops, names in speaking.items():
+        for name in names:
+            spoken_for[name].add(codops)
+    of_organisation = _by_organisation(problems, spoken_for)
     present = {
         codops: Organisation(
             codops,
             tasks=tuple(own),
             requirements=_with_platform(requirements.get(codops, ()), codops, platform),
             repositories=tuple(sorted(speaking[codops])),
-            problems=_problems_of(codops, speaking[codops], problems),
+            problems=tuple(of_organisation[codops]),
             terms=_terms(codops, platform),
         )
         for codops, own in tasks.items()
@@ -75,7 +80,7 @@ def merge(
         codops: Organisation(
             codops,
             repositories=tuple(sorted(speaking[codops])),
-            problems=_problems_of(codops, speaking[codops], problems),
+            problems=tuple(of_organisation[codops]),
             tombstone_until=until,
         )
         for codops, until in _tombstones(present, previous, now)
@@ -85,7 +90,7 @@ def merge(
         repositories={
             name: replace(
                 status,
-                codops=tuple(sorted(codops for codops, names in speaking.items() if name in names)),
+                codops=tuple(sorted(spoken_for[name])),
                 problems=tuple(problems[name]),
             )
             for name, status in sorted(statuses.items())
@@ -111,16 +116,16 @@ def _speaking(
     return speaking
 
 
-def _problems_of(
-    codops: str, speaking: Collection[str], problems: Mapping[str, Sequence[Problem]]
-) -> tuple[Problem, ...]:
-    """Return an organisation's problems: those that say so, and of those that do not, its repositories'."""
-    return tuple(
-        problem
-        for name, found in problems.items()
-        for problem in found
-        if problem.codops == codops or (not problem.codops and name in speaking)
-    )
+def _by_organisation(
+    problems: Mapping[str, Sequence[Problem]], spoken_for: Mapping[str, Collection[str]]
+) -> defaultdict[str, list[Problem]]:
+    """Return organisations' problems: those that say whose they are, and of the others all their repositories'."""
+    found: defaultdict[str, list[Problem]] = defaultdict(list)
+    for name, own in problems.items():
+        for problem in own:
+            for codops in (problem.codops,) if problem.codops else spoken_for.get(name, ()):
+                found[codops].append(problem)
+    return found
 
 
 def _tombstones(

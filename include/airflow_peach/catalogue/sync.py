@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
+from airflow_peach.catalogue.admission import is_refusal
 from airflow_peach.catalogue.feedback import tell
 from airflow_peach.catalogue.gathering import Gathering
 from airflow_peach.catalogue.merge import merge
@@ -172,6 +173,7 @@ def _sync(
         written = write_catalogue(settings.home, previous)
         changed |= set(written.changed)
     prune_snapshots(settings.home)
+    _alert(before, previous)
     repositories = tuple(previous.repositories.values())
     report = SyncReport(
         repositories=repositories,
@@ -183,6 +185,15 @@ def _sync(
         seconds=time.monotonic() - started,
     )
     return report, previous, gathered
+
+
+def _alert(before: Catalogue, after: Catalogue) -> None:
+    """Tell the operator, once, of each repository that claims an organisation it may not speak for."""
+    known = {(name, each.codops) for name, status in before.repositories.items() for each in status.problems}
+    for name, status in after.repositories.items():
+        for problem in status.problems:
+            if is_refusal(problem) and (name, problem.codops) not in known:
+                log.warning("ALERT: %s", problem)
 
 
 def _gone(before: Catalogue, after: Catalogue) -> tuple[Gone, ...]:

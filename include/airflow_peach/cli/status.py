@@ -79,8 +79,9 @@ class Status:
     ),
 )
 @options.home
+@click.option("--all", "everything", is_flag=True, help="Every repository and task, where there are more than 30.")
 @options.output_format
-def command(home: Path | None, output_format: str) -> int:
+def command(home: Path | None, *, everything: bool, output_format: str) -> int:
     """Show organisations, repositories, tasks, environments and problems.
 
     Reads what the last sync left in the home directory, and nothing else: no repository, no database, no Airflow.
@@ -93,7 +94,7 @@ def command(home: Path | None, output_format: str) -> int:
     if output_format == "json":
         click.echo(json.dumps(as_data(status)))
     else:
-        click.echo("\n".join(render(status, dt.datetime.now(dt.timezone.utc))))
+        click.echo("\n".join(render(status, dt.datetime.now(dt.timezone.utc), everything=everything)))
     return 1 if status.problems or status.errors else 0
 
 

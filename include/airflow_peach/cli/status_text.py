@@ -22,14 +22,27 @@ HEAD_CHARACTERS = 8
 NONE = "none"
 
 
-def render(status: Status, now: dt.datetime) -> Iterator[str]:
-    """Yield the lines; ``now`` is UTC, for ages."""
+# Longer tables show what is wrong, and how many more there are.
+SHOWN_ROWS = 30
+
+
+def render(status: Status, now: dt.datetime, *, everything: bool = True) -> Iterator[str]:
+    """Yield the lines.
+
+    Args:
+        status: what is shown.
+        now: UTC, for ages.
+        everything: all rows of long tables, and the tasks of all loops.
+    """
     yield f"Home       {status.home}"
     yield f"Isolation  {status.isolation}"
     wrong = [*status.errors, *status.problems]
     synced = status.version is not None or bool(status.catalogue.repositories)
     if synced:
-        for section in (_organisations(status, now), _repositories(status, now), *_loops(status)):
+        yield f"Catalogue  {_summary(status, now)}"
+        tasks = sum(len(each.tasks) for each in status.catalogue.organisations.values())
+        loops = _loops(status) if everything or tasks <= SHOWN_ROWS else ()
+        for section in (_organisations(status, now), _repositories(status, now, everything=everything), *loops):
             yield ""
             yield from section
     else:
@@ -39,6 +52,22 @@ def render(status: Status, now: dt.datetime) -> Iterator[str]:
         yield ""
         yield from map(output.bad, wrong)
         yield output.count(len(wrong), "problem") if wrong else output.good("no problems")
+
+
+def _summary(status: Status, now: dt.datetime) -> str:
+    repositories = status.catalogue.repositories.values()
+    organisations = status.catalogue.organisations
+    tasks = sum(len(each.tasks) for each in organisations.values())
+    fetched = max((each.fetched_at for each in repositories if each.fetched_at), default=None)
+    failing = sum(bool(each.error) for each in repositories)
+    parts = [
+        output.count(len(organisations), "organisation"),
+        output.count(tasks, "task"),
+        output.count(len(repositories), "repository", "repositories"),
+        *([f"{failing} failing"] if failing else []),
+        f"last answer {output.age(fetched, now)} ago" if fetched else "never fetched",
+    ]
+    return ", ".join(parts)
 
 
 def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:
@@ -71,7 +100,14 @@ def _end(organisation: Organisation, now: dt.datetime) -> str:
     return f"tombstone: its last task is gone, its DAG goes in {output.age(now, organisation.tombstone_until)}"
 
 
-def _repositories(status: Status, now: dt.datetime) -> Iterator[str]:
+def _repositories(status: Status, now: dt.datetime, *, everything: bool) -> Iterator[str]:
+    repositories = list(status.catalogue.repositories.values())
+    shown = repositories
+    if not everything and len(repositories) > SHOWN_ROWS:
+        # Those that are wrong first; in each group those of one organisation together.
+        wrong = [each for each in repositories if each.error or each.problems]
+        good = [each for each in repositories if not (each.error or each.problems)]
+        shown = [*wrong, *good][:SHOWN_ROWS]
     rows = [
         (
             each.name,
@@ -79,12 +115,14 @@ def _repositories(status: Status, now: dt.datetime) -> Iterator[str]:
             each.branch or NONE,
             each.head[:HEAD_CHARACTERS] or NONE,
             f"{output.age(each.fetched_at, now)} ago" if each.fetched_at else "never",
-            "failing" if each.error else "",
+            "failing" if each.error else output.count(len(each.problems), "problem") if each.problems else "",
         )
-        for each in status.catalogue.repositories.values()
+        for each in sorted(shown, key=lambda each: (each.codops, each.name))
     ]
     titles = ("REPOSITORY", "ORGANISATIONS", "BRANCH", "HEAD", "FETCHED", "")
     yield from _table(titles, rows, "no repository was found in the sources")
+    if len(shown) < len(repositories):
+        yield f"… and {len(repositories) - len(shown):,} more; all of them with --all"
 
 
 def _loops(status: Status) -> Iterator[Iterator[str]]:

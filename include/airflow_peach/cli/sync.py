@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -12,6 +13,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
 
 from airflow_peach.catalogue import sync as catalogue_sync
 from airflow_peach.cli import options, output
@@ -22,6 +26,8 @@ from airflow_peach.storage import LockedError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from airflow_peach.catalogue.gathering import Progress
     from airflow_peach.catalogue.sync import SyncReport
@@ -58,11 +64,12 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     if watch:
         _watch(settings, source, show, quiet=output_format == "text")
         return 0
-    progress = _progress if output_format == "text" and sys.stderr.isatty() else None
+    bar = _ProgressBar() if output_format == "text" and sys.stderr.isatty() else contextlib.nullcontext()
     try:
-        report = catalogue_sync.sync(
-            settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login
-        )
+        with bar as progress:
+            report = catalogue_sync.sync(
+                settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login
+            )
     except LockedError:
         if no_wait:
             return 0
@@ -110,8 +117,23 @@ class _Repeated(logging.Filter):
         self._before, self._now = self._now, set()
 
 
-def _progress(progress: Progress) -> None:
-    click.echo(click.style(progress.line, dim=True), err=True)
+class _ProgressBar:
+    """A bar on standard error while a sync runs; from several threads."""
+
+    def __init__(self) -> None:
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("asking the sources …", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        self._bar.update(self._task, completed=progress.done, total=progress.total, description=progress.line[:80])
 
 
 def _errors(report: SyncReport) -> tuple[str, ...]:
