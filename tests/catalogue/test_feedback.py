@@ -12,6 +12,7 @@ from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.catalogue import feedback
 from airflow_peach.catalogue.feedback import commit_status
 from airflow_peach.catalogue.model import Catalogue, Organisation, RepositoryStatus, Task
+from airflow_peach.catalogue.store import read_organisations
 from airflow_peach.catalogue.sync import sync
 from airflow_peach.repositories.sources.commit_status import CommitStatus
 
@@ -72,7 +73,7 @@ def said(gitlab: GitLabServer) -> list[tuple[str, str, str]]:
     return [(path, data["state"], data["description"]) for path, _, data in gitlab.statuses]
 
 
-def test_each_head_is_told_once(gitlab: GitLabServer, told: Settings) -> None:
+def test_each_head_is_told_once(gitlab: GitLabServer, told: Settings, caplog: pytest.LogCaptureFixture) -> None:
     good = gitlab.repository("team/good", members={"pipe"})
     first = configure(good, "debr", "a", "b")
     foreign = gitlab.repository("other/x", members={"pipe"})
@@ -81,6 +82,8 @@ def test_each_head_is_told_once(gitlab: GitLabServer, told: Settings) -> None:
     for _ in range(2):
         sync(told)
 
+    assert caplog.text.count("ALERT: other/x@") == 1  # to the operator
+    assert read_organisations(told.home / "catalogue")[0].keys() == {"debr"}
     (other, state, description), about_good = sorted(said(gitlab))
     assert about_good == ("team/good", "success", "2 tasks in loop debr")
     assert (other, state) == ("other/x", "failed")
