@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.git_host import wait_until
 
 from airflow_peach.authoring.platform.file import PlatformFileError
 from airflow_peach.catalogue.reading import read_in_child
@@ -26,6 +27,7 @@ from airflow_peach.catalogue.store import (
     snapshot_path,
 )
 from airflow_peach.catalogue.sync import SyncError, SyncReport, sync, watch
+from airflow_peach.catalogue.sync_request import request_sync
 from airflow_peach.storage import LockedError, locked
 
 if TYPE_CHECKING:
@@ -397,3 +399,27 @@ class TestWatch:
 
         assert not thread.is_alive()
         assert reports[0].organisations == ("debr",)
+
+    def test_a_request_is_a_sync_at_once(self, make_team: Any, settings: Settings, source: Path) -> None:
+        team = make_team("team")
+        team.configure("debr", "x")
+        stop = threading.Event()
+        reports: list[SyncReport] = []
+        # Its own turn would come in an hour.
+        thread = threading.Thread(
+            target=watch,
+            args=(replace(settings, sync_interval_seconds=3600.0), stop),
+            kwargs={"source": source, "on_report": reports.append},
+        )
+        thread.start()
+        wait_until(lambda: len(reports) == 1)
+        team.configure("debr", "x", "y")
+
+        request_sync(settings.home)
+        request_sync(settings.home)
+
+        wait_until(lambda: len(reports) >= 2 and tasks(settings) == ["x", "y"])
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert len(reports) <= 3
