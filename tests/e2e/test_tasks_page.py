@@ -284,7 +284,7 @@ def test_an_executed_notebook_is_shown_in_a_frame_that_may_do_nothing(reader: Re
     frame = page.locator("iframe.peach-artefact")
     assert frame.get_attribute("sandbox") == ""
     expect(frame.content_frame.get_by_text("Report of the week")).to_be_visible()
-    expect(frame.content_frame.get_by_text("the report is made")).to_be_visible()
+    expect(frame.content_frame.get_by_text("the report is made", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename.endswith(".ipynb")
