@@ -16,6 +16,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "PEACH",
         "description": "Notebooks in endless loops, from a committed YAML file.",
         "versions": [__version__],
+        "cli": ["airflow_peach.airflow_commands.get_commands"],
         "config": {
             SECTION: {
                 "description": "Notebooks in endless loops, from a committed YAML file.",

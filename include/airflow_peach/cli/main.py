@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "Run the example organisations in an Airflow of their own.",
     "init": "Write a first peach.yaml and notebook.",
     "plan": "Show what the loops would be after this change.",
+    "prune": "Remove what is no longer used.",
     "run": "Run one task here, exactly as its loop would.",
     "schema": "Print the JSON Schema of the configuration file.",
     "status": "Show organisations, repositories, problems and environments.",

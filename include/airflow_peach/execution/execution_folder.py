@@ -60,6 +60,18 @@ def execution_folder(home: Path) -> Iterator[ExecutionFolder]:
             remove(path)
 
 
+@contextlib.contextmanager
+def left_behind(home: Path) -> Iterator[list[Path]]:
+    """Give the folders of executions that were killed; their locks are held meanwhile, and no new one is made."""
+    executions = home / "executions"
+    with contextlib.ExitStack() as held:
+        if not executions.is_dir():
+            yield []
+            return
+        held.enter_context(locked(home / "locks" / "executions"))
+        yield _left_behind(executions, held)
+
+
 def _left_behind(executions: Path, held: contextlib.ExitStack) -> list[Path]:
     """Return the folders whose lock nobody holds; ``held`` does now."""
     found = []

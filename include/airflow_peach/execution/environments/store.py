@@ -184,12 +184,13 @@ class EnvironmentStore:
             failure = f"its environment was not ready within {time_limit_seconds:g} s"
             raise build_error(codops, failure, "Ask for less, or for a longer limit.", requirements) from None
 
-    def prune(self, in_use: Collection[str], *, keep_days: float) -> list[Path]:
+    def prune(self, in_use: Collection[str], *, keep_days: float, dry_run: bool = False) -> list[Path]:
         """Remove environments that were not needed for ``keep_days``; return their paths.
 
         Args:
             in_use: the codops whose current environments stay, however old.
             keep_days: longer than any execution may last: one may still run in a replaced environment.
+            dry_run: remove nothing; return what would be.
         """
         removed = []
         for root in sorted((self._home / "environments").glob("*/")):
@@ -199,10 +200,12 @@ class EnvironmentStore:
                 contextlib.suppress(LockedError),
                 locked(folder.lock_file, timeout_seconds=0),
             ):
-                folder.discard_abandoned()
-                folder.forget_old_locks(keep_days=keep_days)
+                if not dry_run:
+                    folder.discard_abandoned()
+                    folder.forget_old_locks(keep_days=keep_days)
                 for path in list(folder.unused(keep_current=root.name in in_use, keep_days=keep_days)):
-                    folder.remove(path)
+                    if not dry_run:
+                        folder.remove(path)
                     removed.append(path)
         return removed
 
