@@ -74,9 +74,9 @@ def test_a_cell_that_cannot_be_transformed_stays_as_it_is(monkeypatch: pytest.Mo
 
 def test_nor_is_one_transformed_that_would_take_minutes() -> None:
     source = "!ls\n" * 10_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert to_python(source) == source
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,6 @@ def test_nor_is_one_transformed_that_would_take_minutes() -> None:
     ids=range(8),
 )
 def test_empty_lines_and_spaces_without_end_cost_nothing(source: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     to_python(source)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10

@@ -106,11 +106,11 @@ def test_a_notebook_without_cells_has_none(changes: dict[str, Any]) -> None:
         (b"", "notebooks/a.ipynb: not a notebook: the file is empty; save the notebook and commit it"),
         (
             b'{\n<<<<<<< HEAD\n "cells": []\n=======\n>>>>>>> other\n}',
-            "notebooks/a.ipynb:2: not a notebook: a merge conflict stands in it; resolve it and commit",
+            "notebooks/a.ipynb:2: a merge conflict stands in it; resolve it and commit",
         ),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
-            "notebooks/a.ipynb: a pointer of Git LFS, not the notebook; commit the notebook itself to git",
+            "notebooks/a.ipynb: a pointer of Git LFS, not the file; commit the file itself to git",
         ),
         (b"{\n\xff}", "notebooks/a.ipynb:2: not a notebook: not UTF-8; open it in Jupyter and save it again"),
         (
@@ -119,7 +119,10 @@ def test_a_notebook_without_cells_has_none(changes: dict[str, Any]) -> None:
         ),
         (
             b'{"nbformat": "4"}',
-            "notebooks/a.ipynb: JSON, but not a notebook: it has no 'nbformat'; open it in Jupyter and save it again",
+            (
+                "notebooks/a.ipynb: JSON, but not a notebook: its 'nbformat' is \"4\", no number; "
+                "open it in Jupyter and save it again"
+            ),
         ),
         (
             as_bytes(nbformat=2),

@@ -204,7 +204,7 @@ def test_a_file_that_is_too_large(repository: Repository) -> None:
     repository.write("peach.yaml", "#" * (1024 * 1024 + 1))
     (file,) = repository.read().files
     assert [str(problem) for problem in file.problems] == [
-        f"{AT}peach.yaml:1:1: 1048577 bytes; at most 1048576 are read"
+        f"{AT}peach.yaml:1:1: 1048577 bytes; at most 1048576 are read; move data out of it"
     ]
     assert not file.readable
 
@@ -259,8 +259,8 @@ def test_fifty_notebooks_take_well_under_a_second(repository: Repository, notebo
         repository.write(f"notebooks/{number}.ipynb", content)
     tasks = "".join(f"  t{n}: {{notebook: notebooks/{n}.ipynb, method: f, args: {{user: 1}}}}\n" for n in range(50))
     repository.write("peach.yaml", f"codops: debr\ntasks:\n{tasks}")
-    begin = time.perf_counter()
+    begin = time.process_time()
     read = repository.read()
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     assert len(read.files[0].tasks) == 50
     assert seconds < 1  # 0.02 s on an idle core

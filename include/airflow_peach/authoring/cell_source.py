@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 # "In [1]: x = 1" annotates In[1] to the parser, and is a prompt to IPython.
 _PROMPTS = ("In [", "...:")
-# IPython reads the whole cell again for each line it rewrites: characters times rewritten lines, a second's work.
-TRANSFORM_LIMIT = 1_000_000
+# IPython reads the whole cell again for each sign that it rewrites: characters times signs, a second's work.
+TRANSFORM_LIMIT = 400_000
 # No \s, which runs on over empty lines: from each of them to the end of all.
-_REWRITTEN_LINE = re.compile(r"^[ \t]*[%!?,;/]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
+_REWRITTEN = re.compile(r"^[ \t]*([%!?,;/]+)|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
 # Magics that run the cell's body as Python in the notebook's own namespace: what it defines stays defined.
 _TRANSPARENT_MAGIC = re.compile(r"(\s*)%%(?:time|capture)\b[^\n]*")
 _NESTED_MAGICS = 5
@@ -36,7 +36,8 @@ def to_python(source: str) -> str:
         if transparent is None:
             break
         source = transparent[1] + source[transparent.end() :]
-    if len(source) * (1 + len(_REWRITTEN_LINE.findall(source))) > TRANSFORM_LIMIT:
+    rewritten = sum(len(signs) or 1 for signs in _REWRITTEN.findall(source))
+    if len(source) * (1 + rewritten) > TRANSFORM_LIMIT:
         return source
     try:
         transformed = _transformer()(source)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from airflow_peach.authoring.bindings import STAR, Binding, Signature
 from airflow_peach.authoring.notebooks import Cell, read_cells
-from airflow_peach.authoring.problems import ProblemError, did_you_mean
+from airflow_peach.authoring.problems import SHOWN_CHARACTERS, ProblemError, did_you_mean, printable, quoted, shortened
 from airflow_peach.authoring.program import Program, ProgramCell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LISTED_FUNCTIONS = 10
+LISTED_ERRORS = 3
 
 
 class EntryFunctionError(ProblemError):
@@ -65,13 +66,15 @@ def _bindings(cell: Cell) -> tuple[Binding, ...]:
 
 def _not_found(cells: Sequence[Cell], method: str, notebook: str) -> EntryFunctionError:
     where = f" in {notebook}" if notebook else ""
+    errors = [(cell, cell.bindings) for cell in cells if isinstance(cell.bindings, SyntaxError)]
     broken = "".join(
-        f"; {cell.place(error.lineno or 1)} has a syntax error at line {error.lineno or 1}: {error.msg}"
-        for cell in cells
-        if isinstance(error := cell.bindings, SyntaxError)
+        f"; {cell.place(error.lineno or 1)} has a syntax error at line {error.lineno or 1}: {printable(error.msg)}"
+        for cell, error in errors[:LISTED_ERRORS]
     )
+    if len(errors) > LISTED_ERRORS:
+        broken += f"; and {len(errors) - LISTED_ERRORS} more cells with syntax errors"
     found = [(cell, binding) for cell in cells for binding in _bindings(cell)]
-    cause = f"entry function '{method}' not found{where}{broken}"
+    cause = f"entry function {quoted(method)} not found{where}{broken}"
     return EntryFunctionError(cause, _what_is_there(found, method))
 
 
@@ -84,12 +87,16 @@ def _what_is_there(found: Iterable[tuple[Cell, Binding]], method: str) -> str:
         elif binding.is_function:
             places[binding.name] = cell.place(binding.line)
     suggestion = did_you_mean(method, places)
-    nearest_first = sorted(places, key=lambda name: difflib.SequenceMatcher(None, method, name).ratio(), reverse=True)
-    listed = [f"{name} ({places[name]})" for name in nearest_first[:LISTED_FUNCTIONS]]
+    nearest_first = sorted(places, key=lambda name: _nearness(method, name), reverse=True)
+    listed = [f"{shortened(name)} ({places[name]})" for name in nearest_first[:LISTED_FUNCTIONS]]
     if len(nearest_first) > LISTED_FUNCTIONS:
         listed.append(f"and {len(nearest_first) - LISTED_FUNCTIONS} more")
     remedies.append(f"functions there: {', '.join(listed)}" if listed else "there are no functions in it")
     return "; ".join(filter(None, [suggestion, *remedies]))
+
+
+def _nearness(method: str, name: str) -> float:
+    return difflib.SequenceMatcher(None, method, name[:SHOWN_CHARACTERS]).ratio()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_peach.authoring.foresight import Foresight
 
 MAIN_FILE = "peach.yaml"
+# More than anybody reads of one file at a time; the rest shows when these are mended.
+LISTED_PROBLEMS = 50
 
 
 def read_repository(
@@ -57,7 +59,8 @@ def _read(files: RepositoryFiles, file: Place) -> ReadFile:
         return read_file(files.read(file.file, limit_bytes=LIMIT_BYTES), file)
     except (MissingFileError, UnsafePathError, TooLargeError) as error:
         cause = str(error).removeprefix(f"{file.file}: ")  # the place says it
-        problem = Problem(replace(file, line=1, column=1), "", cause)
+        remedy = "move data out of it" if isinstance(error, TooLargeError) else ""
+        problem = Problem(replace(file, line=1, column=1), "", cause, remedy)
         return ReadFile(
             ConfigurationFile(path=file.file, requirements_valid=False, readable=False, problems=(problem,)),
             file,
@@ -137,7 +140,18 @@ def _unique(all_files: list[ReadFile]) -> list[ReadFile]:
 
 def _settle(file: ReadFile) -> ConfigurationFile:
     """Return the file as the rest of the house sees it: an unreadable one says nothing of its tasks."""
-    configuration = file.configuration
+    configuration = replace(file.configuration, problems=_first_of(file.configuration.problems))
     if configuration.readable:
         return configuration
     return replace(configuration, tasks=(), invalid_tasks=())
+
+
+def _first_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return the problems, of too many the first and how many more there are."""
+    if len(problems) <= LISTED_PROBLEMS:
+        return problems
+    more = len(problems) - LISTED_PROBLEMS
+    last = replace(
+        problems[LISTED_PROBLEMS], about="", cause=f"and {more:,} more problems", remedy="mend those above first"
+    )
+    return (*problems[:LISTED_PROBLEMS], last)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from airflow_peach.authoring.problems import ProblemError, quoted
+from airflow_peach.authoring.problems import ProblemError, foreign_character, quoted
 
 LIMIT_CHARACTERS = 1000
 
@@ -46,7 +46,7 @@ def normalise_requirement(text: str) -> str:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]
-        why = why[:1].lower() + why[1:]
+        why = why[:1].lower() + why[1:] + foreign_character(text)
         raise RequirementError(f"{quoted(text)} is not a requirement (PEP 508): {why}", _correction(text)) from None
     if requirement.url is not None:
         _check_address(text, requirement.url)
@@ -61,7 +61,7 @@ def unsafe_in_a_file(text: str) -> str:
     itself allows all three in an address.
     """
     if not text.isprintable():
-        return "holds a line break or another character that cannot be printed"
+        return f"holds a line break or another character that cannot be printed{foreign_character(text)}"
     if "$" in text:
         return "holds a '$', which stands for a variable of the platform"
     return "holds a backslash" if "\\" in text else ""

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from airflow_peach.authoring.definitions import METADATA_LOOP, RESERVED_CODOPS
-from airflow_peach.authoring.problems import quoted
+from airflow_peach.authoring.problems import foreign_character, quoted
 from airflow_peach.authoring.requirements import RequirementError, normalise_requirement
 from airflow_peach.values import encode
 
@@ -25,6 +25,7 @@ RESERVED_TASK_NAMES = ("dependencies", "environment")
 ARGS_LIMIT_BYTES = 64 * 1024
 NOTEBOOK_SUFFIXES = (".ipynb", ".py")
 PATH_LIMIT_CHARACTERS = 1000
+NAME_LIMIT_CHARACTERS = 200
 
 PROBLEM_TYPE = "peach"
 
@@ -42,7 +43,7 @@ def codops(value: str) -> str:
         raise problem(f"'{value}' is reserved", "write your organisation's own code")
     if not re.fullmatch(CODOPS_PATTERN.strip("^$"), value):
         raise problem(
-            f"{quoted(value)} is not a codops",
+            f"{quoted(value)} is not a codops{foreign_character(value)}",
             "write 2 to 32 lower-case letters, digits, '_' and '-', a letter first, such as debr",
         )
     return value
@@ -54,7 +55,7 @@ def task_name(value: str) -> str:
         raise problem(f"the name '{value}' is reserved", "give the task another name")
     if not re.fullmatch(TASK_NAME_PATTERN.strip("^$"), value) or not value.strip("."):
         raise problem(
-            f"{quoted(value)} is not a task's name",
+            f"{quoted(value)} is not a task's name{foreign_character(value)}",
             "write at most 100 letters (A-Z, a-z), digits, '_', '-' and '.'",
         )
     return value
@@ -62,8 +63,13 @@ def task_name(value: str) -> str:
 
 def notebook_path(value: str) -> str:
     """Check and normalise the path of a notebook, relative to the repository's root."""
-    if not value.isprintable() or len(value) > PATH_LIMIT_CHARACTERS:
-        raise problem(f"{quoted(value)} is not a path")
+    if not value.isprintable():
+        raise problem(
+            f"{quoted(value)} is not a path{foreign_character(value)}",
+            "write it on one line, without characters that cannot be printed",
+        )
+    if len(value) > PATH_LIMIT_CHARACTERS:
+        raise problem(f"a path of {len(value):,} characters, and {PATH_LIMIT_CHARACTERS:,} are read", "shorten it")
     if "\\" in value:
         raise problem(f"{quoted(value)} has a '\\' in it", "write the path with '/'")
     if value.startswith("/"):
@@ -79,6 +85,8 @@ def method_name(value: str) -> str:
     """Check the name of an entry function."""
     # As Python itself reads identifiers: https://docs.python.org/3/reference/lexical_analysis.html#identifiers
     name = unicodedata.normalize("NFKC", value)
+    if len(name) > NAME_LIMIT_CHARACTERS:
+        raise problem(f"a name of {len(name):,} characters, and {NAME_LIMIT_CHARACTERS} are read", "shorten it")
     if not name.isidentifier() or keyword.iskeyword(name):
         remedy = "write the name of a function of the notebook"
         if name.partition("(")[0].isidentifier() and name.endswith(")"):
@@ -91,7 +99,7 @@ def loop_name(value: str) -> str:
     """Check a task's loop."""
     if value != METADATA_LOOP:
         raise problem(
-            f"{quoted(value)} is not a loop to choose",
+            f"{quoted(value)} is not a loop to choose{foreign_character(value)}",
             "write 'metadata', or leave 'loop' out for the organisation's own loop",
         )
     return value
@@ -100,13 +108,15 @@ def loop_name(value: str) -> str:
 def executor_name(value: str) -> str:
     """Check a task's executor."""
     if value != "python":
-        raise problem(f"there is no executor {quoted(value)}", "write 'python', or leave 'executor' out")
+        raise problem(
+            f"there is no executor {quoted(value)}{foreign_character(value)}", "write 'python', or leave 'executor' out"
+        )
     return value
 
 
 def argument_name(value: str) -> str:
     """Check the name of a keyword argument."""
-    if not value.isidentifier():
+    if not value.isidentifier() or len(value) > NAME_LIMIT_CHARACTERS:
         raise problem(
             f"{quoted(value)} is not the name of an argument",
             "write the name of a parameter of the entry function",

@@ -74,8 +74,10 @@ class TaskCheck:
     def _wrong(self, task: TaskEntry) -> list[tuple[Path, str, str]]:
         try:
             cells, entry = self._entry(task)
-        except (MissingFileError, UnsafePathError, TooLargeError) as error:
+        except (MissingFileError, UnsafePathError) as error:
             return [(("notebook",), str(error), "")]
+        except TooLargeError as error:
+            return [(("notebook",), str(error), "clear its outputs and save it")]
         except NotebookError as error:
             return [(("notebook",), error.cause, error.remedy)]
         except EntryFunctionError as error:

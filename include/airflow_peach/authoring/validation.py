@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_peach.authoring.problems import did_you_mean, quoted
+from airflow_peach.authoring.problems import did_you_mean, foreign_character, quoted
 from airflow_peach.authoring.rules import PROBLEM_TYPE
 from airflow_peach.authoring.yaml.nodes import Node, Path, Scalar, Sequence
 
@@ -49,6 +49,7 @@ _KINDS = (
 
 
 KEY_CHARACTERS = 100
+ABOUT_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def dotted(root: Node, path: Path) -> str:
         name = mark.text if isinstance(mark, Scalar) and not isinstance(key, str) else str(key)
         shown = name if name.isprintable() and len(name) <= KEY_CHARACTERS else quoted(name)
         text += f".{shown}" if text else shown
-    return text
+    half = ABOUT_CHARACTERS // 2
+    return text if len(text) <= ABOUT_CHARACTERS else f"{text[:half]}…{text[-half:]}"
 
 
 def find(
@@ -158,18 +160,20 @@ def _finding(root: Node, path: Path, detail: ErrorDetails, known: list[str]) -> 
         return finding_at(root, path, detail["ctx"]["cause"], detail["ctx"]["remedy"])
     if kind == "extra_forbidden":
         remedy = did_you_mean(str(path[-1]), known) or f"known keys: {', '.join(known)}"
-        return replace(finding_at(root, path, "unknown key", remedy), unknown_key=True)
+        cause = f"unknown key{foreign_character(str(path[-1]))}"
+        return replace(finding_at(root, path, cause, remedy), unknown_key=True)
     if kind == "missing":
         return finding_at(root, path, _MISSING, f"add '{path[-1]}: …'")
     if kind == "invalid_key" or detail["loc"][-1:] == (_KEY,):
         text, key = (mark.text, mark.value) if isinstance(mark, Scalar) else (str(path[-1]), path[-1])
         return finding_at(root, path, *_not_text("a key must be text", text, key))
-    return finding_at(root, path, *_wrong_type(_EXPECTED[kind], root.node(path), detail["input"]))
+    thing = "item" if isinstance(path[-1], int) else "key"
+    return finding_at(root, path, *_wrong_type(_EXPECTED[kind], root.node(path), detail["input"], thing))
 
 
-def _wrong_type(expected: str, node: Node | None, value: Any) -> tuple[str, str]:  # noqa: ANN401 - as YAML has it
+def _wrong_type(expected: str, node: Node | None, value: Any, thing: str) -> tuple[str, str]:  # noqa: ANN401 - as YAML has it
     if value is None:
-        return f"has no value; expected {expected}", "give it one, or remove the key"
+        return f"has no value; expected {expected}", f"give it one, or remove the {thing}"
     text = node.text if isinstance(node, Scalar) else ""
     if expected == "text" and text:
         return _not_text("expected text", text, value)

@@ -30,8 +30,17 @@ LIMIT_BYTES = 1024 * 1024
 LIMIT_NODES = 10_000
 LIMIT_DEPTH = 64
 
+GIT_LFS_POINTER = b"version https://git-lfs"
+CONFLICT_MARK = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_BYTE_ORDER_MARKS_OF_OTHERS = (b"\xff\xfe", b"\xfe\xff")
+# The longer first: the mark of UTF-32 begins with that of UTF-16.
+_BYTE_ORDER_MARKS_OF_OTHERS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 class DocumentError(ProblemError):
@@ -71,8 +80,15 @@ def _events(text: str) -> Iterator[yaml.Event]:
 def _decode(content: bytes) -> str:
     if len(content) > LIMIT_BYTES:
         raise DocumentError(f"the file has {len(content):,} bytes, and {LIMIT_BYTES:,} are read", "move data out of it")
-    if content.startswith(_BYTE_ORDER_MARKS_OF_OTHERS):
-        raise DocumentError("the file is UTF-16, not UTF-8", "save it as UTF-8")
+    for mark, encoding in _BYTE_ORDER_MARKS_OF_OTHERS.items():
+        if content.startswith(mark):
+            raise DocumentError(f"the file is {encoding}, not UTF-8", "save it as UTF-8")
+    if content.startswith(GIT_LFS_POINTER):
+        raise DocumentError("a pointer of Git LFS, not the file", "commit the file itself to git")
+    conflict = CONFLICT_MARK.search(content)
+    if conflict:
+        line = content.count(b"\n", 0, conflict.start()) + 1
+        raise DocumentError("a merge conflict stands in it", "resolve it and commit", line=line)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

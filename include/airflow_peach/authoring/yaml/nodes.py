@@ -107,6 +107,11 @@ class Sequence(Node):
         for position, item in enumerate(self.items):
             yield position, item, item
 
+    def step(self, key: Any) -> tuple[Node, Node] | None:  # noqa: ANN401
+        """As ``Node.step``, by position: a search for each of many problems would take minutes."""
+        item = self.items[key] if isinstance(key, int) and 0 <= key < len(self.items) else None
+        return None if item is None else (item, item)
+
     def data(self) -> list[Any]:
         """Return the list."""
         return [item.data() for item in self.items]

@@ -22,6 +22,9 @@ _REMEDIES = {
     "unknown escape character": "in double quotes '\\' begins an escape: use single quotes",
     "unexpected end of stream": "close the quotes",
     "incompatible YAML document": "remove the line '%YAML …'",
+    "did not find expected <document start>": "this line does not go with those above: is this a YAML file?",
+    "invalid Unicode character escape code": "write the character itself",
+    "control characters are not allowed": "remove it, or is this not a text file?",
 }
 _CHARACTER_REMEDY = "put a text that begins with {character!r} in quotes"
 
@@ -31,7 +34,9 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int, int]
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     problem = error.problem or "cannot be read"
-    lines = text.splitlines()
+    lines = f"{text} ".splitlines()
+    if line >= len(lines):  # libyaml's end is a line further where the last line does not end
+        line, column = len(lines) - 1, len(lines[-1]) - 1
     character = lines[line][column : column + 1] if line < len(lines) else ""
     if "cannot start any token" in problem:
         if character == "\t":
