@@ -45,9 +45,10 @@ def _extra_of_connection(name: str) -> str | None:
     return str(extra) if extra else None
 
 
-def _read(name: str, text: str) -> dict[str, str]:
+def _read(name: str, kept: object) -> dict[str, str]:
     try:
-        content: Any = json.loads(text)
+        # Some backends (Airflow's local files) give what their JSON holds, not a text.
+        content: Any = json.loads(kept) if isinstance(kept, str) else kept
     except ValueError:
         content = None
     if not isinstance(content, dict) or not all(_is_variable(*item) for item in content.items()):
