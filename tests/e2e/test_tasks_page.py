@@ -362,6 +362,7 @@ def test_it_fits_in_light_and_dark_and_1024_pixels(
                 page.get_by_role("log").get_by_text("ValueError").first.wait_for()
             # Nothing is cut off at the side, and the letters stand out from what is behind them.
             assert page.locator(".peach-page").evaluate("(box) => box.scrollWidth <= box.clientWidth")
+            expect(page.locator("html")).to_have_class(re.compile(theme))
             dark = sum(colours(page.locator(".peach-page"), "backgroundColor")) < 300
             assert dark == (theme == "dark")
             if SCREENSHOTS:
