@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from tests.monitoring.conftest import hostile_notebook
 
 from airflow_peach.monitoring import artefact_page
 from airflow_peach.monitoring.artefact_page import PageError, render_in_child
-
-from .api.conftest import hostile_notebook
 
 DANGEROUS = {"script", "iframe", "object", "embed", "form", "input", "link", "base", "svg"}
 

@@ -11,10 +11,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from tests.asgi import ask
+from tests.monitoring.conftest import PREFIX, Client, simple_user
 
 from airflow_peach.plugin import PeachPlugin
-
-from .conftest import PREFIX, Client, simple_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from .conftest import COMMIT, HTML, NOON, PREFIX, Client, World
+from tests.monitoring.conftest import COMMIT, HTML, NOON, PREFIX, Client, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_peach.monitoring.api.answers import Loop
     from airflow_peach.settings import Settings
 
+# What fails is told from so many of the newest runs of each loop: the one that runs, and some before it.
+LOOKED_AT_RUNS = 4
+
 router = APIRouter()
 
 
@@ -61,7 +64,7 @@ def _loops(session: Session, dag_ids: Mapping[str, str]) -> dict[str, tuple[Loop
     paused = query.paused(session, dag_ids.values())
     runs = query.newest_runs_of_each(session, list(dag_ids.values()), SHOWN_RUNS)
     marks: dict[str, list[query.TaskMark]] = {dag_id: [] for dag_id in dag_ids.values()}
-    for mark in query.task_marks(session, [run.key for found in runs.values() for run in found]):
+    for mark in query.task_marks(session, [run.key for found in runs.values() for run in found[:LOOKED_AT_RUNS]]):
         marks[mark.dag_id].append(mark)
     return {
         name: (

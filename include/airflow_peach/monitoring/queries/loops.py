@@ -9,8 +9,7 @@ from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.state import DagRunState, TaskInstanceState
-from sqlalchemy import and_, case, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, case, func, select, true, union_all
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -92,45 +91,28 @@ def newest_runs_query(dag_id: str, count: int, *, before: int | None = None) -> 
 
 
 def newest_runs_of_each(session: Session, dag_ids: Collection[str], count: int) -> dict[str, list[LoopRun]]:
-    """Return about ``count`` newest runs of each loop, newest first, in one query that reads no others.
+    """Return the ``count`` newest runs of each loop, newest first, in one query that reads no others.
 
     By logical dates, of which there is an index for each DAG, so that a loop that stopped long ago costs no more than
-    a busy one. A run that somebody triggered for a date in the past is not among the newest.
+    a busy one: a run that somebody triggered for a date in the past is not among the newest. SQLite, which has no
+    LATERAL and is never far away, is asked for one loop after the other.
     """
+    if session.get_bind().dialect.name == "sqlite":
+        return {dag_id: newest_runs(session, dag_id, count) for dag_id in dag_ids}
     runs: dict[str, list[LoopRun]] = {dag_id: [] for dag_id in dag_ids}
     for run in _runs(session, newest_runs_of_each_query(dag_ids, count)):
         runs[run.dag_id].append(run)
-    return {dag_id: sorted(found, key=lambda run: -run.key) for dag_id, found in runs.items()}
+    return {dag_id: sorted(found, key=lambda run: -run.key)[:count] for dag_id, found in runs.items()}
 
 
 def newest_runs_of_each_query(dag_ids: Collection[str], count: int) -> Rows:
-    """Return the query of ``newest_runs_of_each``."""
-    newer = aliased(DagRun)
-    # The date of the count-th newest; a scalar subquery is what all dialects know (SQLite has no LATERAL, MySQL no
-    # LIMIT in IN).
-    oldest = (
-        select(newer.logical_date)
-        .where(newer.dag_id == DagModel.dag_id, newer.logical_date.is_not(None))
-        .order_by(newer.logical_date.desc())
-        .limit(1)
-        .offset(count - 1)
-        .scalar_subquery()
-    )
-    since = (
-        select(DagModel.dag_id.label("dag_id"), oldest.label("oldest")).where(DagModel.dag_id.in_(dag_ids)).subquery()
-    )
-    return _run_columns().join(
-        since,
-        and_(
-            DagRun.dag_id == since.c.dag_id,
-            or_(
-                since.c.oldest.is_(None),
-                DagRun.logical_date >= since.c.oldest,
-                # Triggered runs may have no logical date.
-                and_(DagRun.logical_date.is_(None), DagRun.run_after >= since.c.oldest),
-            ),
-        ),
-    )
+    """Return the query of ``newest_runs_of_each``, for dialects with LATERAL."""
+    of_loop = _run_columns().where(DagRun.dag_id == DagModel.dag_id).correlate(DagModel)
+    dated = of_loop.where(DagRun.logical_date.is_not(None)).order_by(DagRun.logical_date.desc()).limit(count)
+    # Triggered runs may have no logical date.
+    undated = of_loop.where(DagRun.logical_date.is_(None)).order_by(DagRun.id.desc()).limit(count)
+    newest = union_all(dated, undated).lateral("newest")
+    return select(*newest.c).select_from(DagModel).join(newest, true()).where(DagModel.dag_id.in_(dag_ids))
 
 
 def task_marks(session: Session, runs: Iterable[int]) -> list[TaskMark]:
