@@ -38,7 +38,7 @@ def test_every_query_compiles(name: str, dialect: object) -> None:
     assert "LIMIT" in text or "dag_run.id IN (" in text or "count(*)" in text
 
 
-@pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()])
+@pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()])  # type: ignore[no-untyped-call]
 def test_the_newest_runs_of_each_loop_are_found_in_that_loop(dialect: object) -> None:
     text = sql(QUERIES["newest_runs_of_each"], dialect)
     assert "LATERAL ((SELECT" in text
