@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DRIVER = Path(__file__).with_name("notebook_driver.py")
 NOTEBOOK_RUN = Path(__file__).with_name("notebook_run.py")
+KERNEL_OUTPUT = Path(__file__).with_name("kernel_output.py")
 ARTEFACT_LIMIT_BYTES = 50 * 1024 * 1024
 
 # From where the driver imports; they need not be in one place.
@@ -59,6 +60,7 @@ def _content(request: ExecutionRequest, *, sockets: Path) -> Content:
         "values": str(VALUES),
         "launcher": str(LAUNCHER),
         "notebook_run": str(NOTEBOOK_RUN),
+        "kernel_output": str(KERNEL_OUTPUT),
         "library": [str(path) for path in library],
         "python": str(request.python),
         "scratch": str(request.scratch),
@@ -70,7 +72,7 @@ def _content(request: ExecutionRequest, *, sockets: Path) -> Content:
         cwd=file.parent,
         specification=json.dumps(specification).encode(),
         interpreters=(Path(sys.executable), request.python),
-        readable=(*library, DRIVER, NOTEBOOK_RUN, LAUNCHER, VALUES, request.environment),
+        readable=(*library, DRIVER, NOTEBOOK_RUN, KERNEL_OUTPUT, LAUNCHER, VALUES, request.environment),
     )
 
 

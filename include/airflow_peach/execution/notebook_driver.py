@@ -2,9 +2,9 @@
 
 A script for the platform's interpreter, which has papermill, under the same guard and in the same sandbox as a
 launcher. It reads and tells what the launcher does (see ``launcher.py``); its specification has besides:
-``launcher`` and ``notebook_run`` (paths of its companions), ``library`` (directories to import papermill from),
-``python`` (the kernel's interpreter), ``scratch``, ``sockets`` (directory for the kernel's sockets) and
-``executed`` (where the notebook with its outputs is written, cell by cell).
+``launcher``, ``notebook_run`` and ``kernel_output`` (paths of its companions), ``library`` (directories to import
+papermill from), ``python`` (the kernel's interpreter), ``scratch``, ``sockets`` (directory for the kernel's sockets)
+and ``executed`` (where the notebook with its outputs is written, cell by cell).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def main() -> None:
     # Behind our own: papermill may be installed where -I does not look (a user's site-packages).
     sys.path.extend(path for path in specification["library"] if path not in sys.path)
     _describe_kernel(Path(specification["scratch"]), specification["python"])
+    _lead_output(specification["kernel_output"], launcher.RESULT_MIME_TYPE)
     notebook_run = _load(specification["notebook_run"], "peach_notebook_run")
     end = notebook_run.run(specification, kernel=KERNEL, result_mime_type=launcher.RESULT_MIME_TYPE)
     sys.stdout.flush()
@@ -51,6 +52,14 @@ def _describe_kernel(scratch: Path, python: str) -> None:
     os.environ["IPYTHONDIR"] = str(jupyter / "ipython")
     # The kernel sets its own: figures become outputs, which are kept in the notebook.
     os.environ.pop("MPLBACKEND", None)
+
+
+def _lead_output(kernel_output: str, result_mime_type: str) -> None:
+    # What a kernel runs before the first cell; no name of ours is left in its namespace.
+    startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup")
+    startup.mkdir(parents=True)
+    line = f"__import__('runpy').run_path({kernel_output!r})['install'](get_ipython(), {result_mime_type!r})\n"
+    (startup / "peach.py").write_text(line, encoding="utf-8")
 
 
 def _load(path: str, name: str) -> Any:  # noqa: ANN401 - a module

@@ -24,6 +24,8 @@ from papermill.execute import execute_notebook
 from traitlets.config import Config
 
 KERNEL_START_SECONDS = 120
+# How long the outputs of a cell that has ended may be under way.
+LAST_OUTPUT_SECONDS = 60
 # sun_path of unix(7) has 108 bytes; the names of directory and socket are appended to this.
 SOCKET_DIRECTORY_LIMIT = 70
 
@@ -41,7 +43,7 @@ def run(specification: dict[str, Any], *, kernel: str, result_mime_type: str) ->
 
     Writes the notebook with its outputs to ``specification["executed"]``, after each cell.
     """
-    progress = _Progress(result_mime_type, specification["sockets"])
+    progress = _Progress(specification["sockets"])
     papermill_engines.register(kernel, _engine(progress))
     try:
         notebook = execute_notebook(
@@ -108,19 +110,16 @@ class _KernelManager(AsyncKernelManager):
 class _Progress:
     """Where the run is, and what it shows."""
 
-    def __init__(self, result_mime_type: str, sockets: str) -> None:
+    def __init__(self, sockets: str) -> None:
         self.cell_number = 0
         self.cells: list[Any] = []
         self.sockets = sockets
-        self._result_mime_type = result_mime_type
 
     def show(self, output: Any) -> None:  # noqa: ANN401 - a notebook node
-        """Write an output to the log, as text."""
-        if output.output_type == "stream":
-            sys.stdout.write("".join(output.text))
-        elif "text/plain" in output.get("data", {}) and self._result_mime_type not in output.data:
+        """Write the value of a cell to the log; the rest the kernel wrote itself (see ``kernel_output.py``)."""
+        if output.output_type == "execute_result" and "text/plain" in output.data:
             sys.stdout.write("".join(output.data["text/plain"]) + "\n")
-        sys.stdout.flush()
+            sys.stdout.flush()
 
 
 def _engine(progress: _Progress) -> type[NBClientEngine]:
@@ -150,6 +149,7 @@ def _engine(progress: _Progress) -> type[NBClientEngine]:
                 kernel_name=kernel_name,
                 kernel_manager_class=_KernelManager,
                 startup_timeout=start_timeout,
+                iopub_timeout=LAST_OUTPUT_SECONDS,
                 log_output=log_output,
                 config=config,
             ).execute()
