@@ -54,7 +54,7 @@ def nothing_dropped(source: str) -> list[dict[str, Any]]:
     """Return what both loaders should find, ours from this kind of source."""
     names, listeners = (
         ["another", "other", "peach"],
-        ["airflow_peach.loops.run_state", "airflow_peach.loops.run_metrics"],
+        ["airflow_peach.loops.run_state", "airflow_peach.loops.run_metrics", "airflow_peach.loops.start_up"],
     )
     return [{"names": names, "listeners": listeners, "source": source, "errors": {}}] * 2
 

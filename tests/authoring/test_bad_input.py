@@ -48,7 +48,7 @@ def test_each_gives_a_problem_with_a_place_or_works(table: str, measured: list[d
         fitting = [each for each in said if case.says in each[0]] if case.says else []
         if bool(said) != bool(case.says) or bool(fitting) != bool(case.says):
             wrong.append(f"{name}: expected {case.says or 'nothing'!r}, said {[text for text, _, _ in said[:3]]}")
-        elif case.line and not any(each[1:] == [case.line, case.column] for each in fitting):
+        elif case.says and case.line and not any(each[1:] == [case.line, case.column] for each in fitting):
             wrong.append(f"{name}: expected at {case.line}:{case.column}, said {fitting[:3]}")
     assert not wrong, "\n".join(wrong)
 

@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryConfiguration
     from airflow_peach.settings import Settings
 
-# Each cell costs IPython a tenth of a second, and there are as many as there may be.
+# Each cell costs IPython a tenth of a second, and there are about as many words as there may be.
 SLOW = json.dumps(
     {
         "nbformat": 4,
         "nbformat_minor": 4,
         "metadata": {},
-        "cells": [{"cell_type": "code", "source": "!task\n" * 160}] * 500,
+        "cells": [{"cell_type": "code", "source": "!task\n" * 160}] * 180,
     }
 )
-# Nine million bytes that are two hundred million once they are lists.
-LARGE = '{"nbformat": 4, "cells": [], "metadata": [' + "[]," * 3_000_000 + "0]}"
+# Two million bytes that are forty-eight million once they are lists.
+LARGE = '{"nbformat": 4, "cells": [], "metadata": [' + "[]," * 750_000 + "0]}"
+MANY = "codops: debr\ntasks:\n" + "".join(f"  t{n}: {{notebook: a.py, method: task}}\n" for n in range(1000))
 
 
 @pytest.fixture
@@ -72,11 +73,11 @@ def test_a_child_reads_what_we_would(make_team: Any, settings: Settings, source:
         ({"slow.ipynb": SLOW, "peach.yaml": task_of("slow.ipynb")}, ("TIME_LIMIT_SECONDS", 2), "took longer than 2 s"),
         (
             {"large.ipynb": LARGE, "peach.yaml": task_of("large.ipynb")},
-            ("MEMORY_LIMIT_BYTES", 150_000_000),
-            "took too much memory; 150,000,000 bytes are the limit",
+            ("MEMORY_LIMIT_BYTES", 45_000_000),
+            "took too much memory; 45,000,000 bytes are the limit",
         ),
         (
-            {"peach.yaml": "codops: debr\ntasks:\n" + "".join(f"  t{n}: {{}}\n" for n in range(1000))},
+            {"a.py": "def task(): pass\n", "peach.yaml": MANY},
             ("ANSWER_LIMIT_BYTES", 100_000),
             "what it says takes more than 100,000 bytes",
         ),

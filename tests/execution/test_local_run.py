@@ -192,12 +192,12 @@ def test_the_directory_is_kept(tmp_path: Path) -> None:
 
 
 def test_arguments_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    team, settings = world(tmp_path, "import os\ndef task(a=1, b=2):\n    return [a, b, os.environ.get('TOKEN')]\n")
+    team, settings = world(tmp_path, "import os\ndef task(a=1, b=2):\n    return [a, b, len(os.environ['TOKEN'])]\n")
     monkeypatch.setenv("TOKEN", "sesame")
 
     log, finished = here(team, settings, args={"b": 3}, passed=["TOKEN"])
 
-    assert finished.outcome.value == [1, 3, "sesame"]
+    assert finished.outcome.value == [1, 3, 6]
     assert "sesame" not in "\n".join(log)
 
 

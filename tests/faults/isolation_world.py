@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -28,7 +29,8 @@ from airflow_peach.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SESAME = "open-sesame"
+# Of this run only: nothing else on the machine has it in it.
+SESAME = f"open-{secrets.token_hex(8)}"
 
 
 @dataclass

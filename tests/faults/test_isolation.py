@@ -29,7 +29,7 @@ def search(*roots):
                 path = os.path.join(parent, name)
                 try:
                     with open(path, "rb") as file:
-                        if {SESAME[:6]!r}.encode() + b"esame" in file.read(1 << 20):
+                        if {SESAME[:9]!r}.encode() + {SESAME[9:]!r}.encode() in file.read(1 << 20):
                             found.append(path)
                 except OSError:
                     pass

@@ -167,10 +167,12 @@ def test_the_configuration_file_of_the_user_counts(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "uv").mkdir()
-    (tmp_path / "uv" / "uv.toml").write_text(f'no-index = true\nfind-links = ["{platform.wheels}"]\n')
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
-    assert platform.ensure("tool-box", store=platform.store(indexes=())).python.exists()
+    with served(platform.wheels, Quiet) as address:
+        (tmp_path / "uv" / "uv.toml").write_text(f'no-index = true\nfind-links = ["{address}"]\n')
+
+        assert platform.ensure("tool-box", store=platform.store(indexes=())).python.exists()
 
 
 def test_nothing_else_of_our_environment_reaches_uv() -> None:

@@ -124,6 +124,7 @@ def resolve(
     if not requirements:
         return RequirementLock("", resolved_at)
     _refuse_unsafe(requirements)
+    _refuse_local_references(str(Pep508(requirement.text)) for requirement in requirements)
     if not direct_references:
         _refuse_direct_references(requirements)
     asked = building.write("requirements.in", "".join(f"{requirement.text}\n" for requirement in requirements))
@@ -163,19 +164,26 @@ def _refuse_direct_references(requirements: Sequence[Requirement]) -> None:
         )
 
 
-def _check_references(lock: RequirementLock, *, direct_references: bool) -> None:
-    """Look at what was resolved, too: a direct reference may ask for others.
+def _refuse_local_references(entries: Iterable[str]) -> None:
+    """Files are of the machine that builds: nobody's business, whoever asks for them."""
+    for entry in entries:
+        if _LOCAL_REFERENCE.search(entry):
+            raise RequirementRefusedError(f"{_name_of(entry)}: refers to a file of the machine that builds")
 
-    Local files are of the machine that builds: nobody's business, whoever asks for them.
-    """
+
+def _name_of(entry: str) -> str:
+    return entry.split(";")[0].split("\\")[0].strip()
+
+
+def _check_references(lock: RequirementLock, *, direct_references: bool) -> None:
+    """Look at what was resolved, too: a direct reference may ask for others."""
+    _refuse_local_references(lock.entries)
     for entry in lock.entries:
-        name = entry.split(";")[0].split("\\")[0].strip()
+        name = _name_of(entry)
         if not name[:1].isalnum():  # an option, to uv
             raise RequirementRefusedError(f"{name}: is not a requirement")
         if "$" in entry:  # a package's own metadata may say so, and `uv pip sync` reads this file
             raise RequirementRefusedError(f"{name}: {unsafe_in_a_file('$')}")
-        if _LOCAL_REFERENCE.search(entry):
-            raise RequirementRefusedError(f"{name}: refers to a file of the machine that builds")
         if " @ " in name and not direct_references:
             raise RequirementRefusedError(f"{name}: the platform takes no direct references")
         if "--hash=" not in entry and " @ git+" not in name:
