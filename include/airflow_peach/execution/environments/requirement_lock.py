@@ -172,7 +172,7 @@ def _refuse_local_references(entries: Iterable[str]) -> None:
 
 
 def _name_of(entry: str) -> str:
-    return entry.split(";")[0].split("\\")[0].strip()
+    return entry.split(";", maxsplit=1)[0].split("\\", maxsplit=1)[0].strip()
 
 
 def _check_references(lock: RequirementLock, *, direct_references: bool) -> None:
