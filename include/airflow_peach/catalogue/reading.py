@@ -8,9 +8,12 @@ itself at its limits when the sync was killed.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import resource
 import signal
@@ -79,6 +82,17 @@ def read_in_child(mirror: Mirror, home: Path, commit: str) -> RepositoryConfigur
     if said is None:
         raise _failure(exit_code, name)
     return _configuration(json.loads(said), name)
+
+
+@atexit.register
+def end_readers() -> None:
+    """End the process that readers are forked from, and wait for it; the next reading starts it anew.
+
+    By itself it would end, too, but a moment after us: who waits for our end would find it still there.
+    """
+    # There is no public way; these do nothing where nothing was started.
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
+    multiprocessing.resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _ask_child(question: Question) -> tuple[bytes | None, int]:

@@ -13,9 +13,6 @@ import threading
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from airflow_peach.catalogue import sync as catalogue_sync
 from airflow_peach.cli import options, output
@@ -27,11 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from typing_extensions import Self
-
     from airflow_peach.catalogue.gathering import Progress
     from airflow_peach.catalogue.sync import SyncReport
-from airflow_peach.settings import Settings
+    from airflow_peach.settings import Settings
 
 
 @click.command(
@@ -64,9 +59,8 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     if watch:
         _watch(settings, source, show, quiet=output_format == "text")
         return 0
-    bar = _ProgressBar() if output_format == "text" and sys.stderr.isatty() else contextlib.nullcontext()
     try:
-        with bar as progress:
+        with _progress_bar(output_format) as progress:
             report = catalogue_sync.sync(
                 settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login
             )
@@ -76,6 +70,14 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
         raise
     show(report)
     return 1 if report.problems or _errors(report) else 0
+
+
+def _progress_bar(output_format: str) -> contextlib.AbstractContextManager[Callable[[Progress], None] | None]:
+    if output_format != "text" or not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    from airflow_peach.cli.progress_bar import ProgressBar  # noqa: PLC0415 - rich takes long to import
+
+    return ProgressBar()
 
 
 def _watch(settings: Settings, source: Path | None, show: Callable[[SyncReport], None], *, quiet: bool) -> None:
@@ -115,25 +117,6 @@ class _Repeated(logging.Filter):
 
     def next_round(self) -> None:
         self._before, self._now = self._now, set()
-
-
-class _ProgressBar:
-    """A bar on standard error while a sync runs; from several threads."""
-
-    def __init__(self) -> None:
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("asking the sources …", total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=progress.done, total=progress.total, description=progress.line[:80])
 
 
 def _errors(report: SyncReport) -> tuple[str, ...]:
