@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from tests.execution.conftest import marked_processes
 
+from airflow_peach.catalogue.reading import end_readers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.process import BaseProcess
@@ -25,6 +27,7 @@ _NEW_HOST = 0x00020000 | 0x04000000 | 0x20000000
 
 def start(work: Callable[[], object]) -> BaseProcess:
     """Run ``work`` in a process of its own; forked, so that its life is the work and not the imports."""
+    end_readers()  # a fork would take the process that they come from for its own child
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     return process
