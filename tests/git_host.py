@@ -19,20 +19,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.team import IDENTITY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from typing_extensions import Self
-
-_IDENTITY = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.org",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.org",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
 
 
 @dataclass
@@ -50,7 +43,7 @@ class HostedRepository:
     def git(self, *arguments: str, data: bytes | None = None) -> str:
         completed = subprocess.run(
             ["git", "-C", str(self.folder), *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **_IDENTITY},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **IDENTITY},
             input=data,
             capture_output=True,
             check=True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_peach.catalogue.model import Organisation
     from airflow_peach.settings import Settings
 
-_IDENTITY = {
+IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.org",
     "GIT_COMMITTER_NAME": "Ada",
@@ -39,7 +39,7 @@ class Team:
         """Run git in it; return what it printed."""
         completed = subprocess.run(
             ["git", "-C", str(self.path), *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.path), **_IDENTITY},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.path), **IDENTITY},
             capture_output=True,
             text=True,
             check=True,
