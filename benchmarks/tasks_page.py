@@ -1,20 +1,23 @@
 """How long the API takes to answer the Tasks page, with a year of executions in a real PostgreSQL.
 
-    python benchmarks/tasks_page.py [ORGANISATIONS] [TASKS_EACH] [TASK_INSTANCES]
+    python benchmarks/tasks_page.py [--keep FOLDER] [ORGANISATIONS] [TASKS_EACH] [TASK_INSTANCES]
 
-By default 100 organisations of 20 tasks, 1,000,000 task instances with their records. Asks Airflow's whole API server,
+By default 100 organisations of 20 tasks, 1,000,000 task instances with their records, which take minutes to make; with
+``--keep`` they are made once, in a folder, and used from there afterwards. Asks Airflow's whole API server,
 in this process, for what one organisation's page shows, for the overview, and for a page of executions; and for the
 same by ``api/v2``. Figures of one machine mean little; the ratios do.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
 import statistics
-import sys
 import tempfile
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,7 +28,7 @@ from airflow_peach.catalogue.model import Catalogue, Organisation, RepositorySta
 from airflow_peach.catalogue.store import write_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 RUNS = 9
 
@@ -211,17 +214,36 @@ def compare(what: str, ours: Callable[[], object], theirs: Callable[[], object],
     )
 
 
+@contextmanager
+def history(**settings: str) -> Iterator[None]:
+    """Have the database that the command line asks for, and Airflow's settings in the environment."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("organisations", type=int, nargs="?", default=100)
+    parser.add_argument("tasks", type=int, nargs="?", default=20)
+    parser.add_argument("instances", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--keep", type=Path, help="a folder for the database; used again when it is there")
+    given = parser.parse_args()
+    size = f"{given.organisations} organisations of {given.tasks} tasks, {given.instances:,} task instances"
+    folder = given.keep.absolute() if given.keep else Path(tempfile.mkdtemp(prefix="peach-page-"))
+    warnings.simplefilter("ignore")
+    print(size, flush=True)
+    with running_postgres(folder / "postgres") as url:
+        os.environ |= environment(folder, url) | settings
+        made = folder / "made"
+        if not made.exists():
+            write_catalogue(folder / "peach", catalogue(given.organisations, given.tasks))
+            fill(given.instances // (given.organisations * (given.tasks + 1)), given.tasks)
+            made.write_text(size)
+        elif made.read_text() != size:
+            raise SystemExit(f"{folder} has {made.read_text()}: give another folder")
+        yield
+    if not given.keep:
+        shutil.rmtree(folder)
+
+
 def main() -> None:
     """Measure and print."""
-    given = [int(one) for one in sys.argv[1:]]
-    organisations, tasks, instances = (*given, *(100, 20, 1_000_000)[len(given) :])
-    warnings.simplefilter("ignore")
-    home = Path(tempfile.mkdtemp())
-    with running_postgres() as url:
-        os.environ |= environment(home, url)
-        write_catalogue(home / "peach", catalogue(organisations, tasks))
-        print(f"{organisations} organisations of {tasks} tasks, {instances:,} task instances", flush=True)
-        fill(instances // (organisations * (tasks + 1)), tasks)
+    with history():
         ask = Asked()
         ours = "peach/api/organisations"
         compare("organisation", lambda: ask(f"{ours}/org001"), lambda: organisation_by_airflow(ask, "org001"), ask)

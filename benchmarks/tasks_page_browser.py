@@ -1,33 +1,27 @@
 """How soon the Tasks page can be used in a real Chromium, with many organisations in a real PostgreSQL.
 
-    python benchmarks/tasks_page_browser.py [ORGANISATIONS] [TASKS_EACH] [TASK_INSTANCES]
+    python benchmarks/tasks_page_browser.py [--keep FOLDER] [ORGANISATIONS] [TASKS_EACH] [TASK_INSTANCES]
 
-By default 100 organisations of 20 tasks and 210,000 task instances. Serves Airflow's whole API server from this process
+Of the database that ``tasks_page.py`` makes, and may have kept. Serves Airflow's whole API server from this process
 and opens the page as a reader does: first with nothing kept by the browser, then with Airflow's pages and ours kept.
 Usable means that the rows are there and react; for one task also the dots of its graph.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from postgres import running_postgres
-from tasks_page import catalogue, environment, fill
+from tasks_page import history
 from tests.chromium import Reader, launched, logged_in
 from tests.free_port import free_port
-
-from airflow_peach.catalogue.store import write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,27 +64,18 @@ def seconds_until_usable(reader: Reader, path: str, wanted: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    given = [int(one) for one in sys.argv[1:]]
-    organisations, tasks, instances = (*given, *(100, 20, 210_000)[len(given) :])
-    warnings.simplefilter("ignore")
-    home = Path(tempfile.mkdtemp())
     port = free_port()
     root = f"http://127.0.0.1:{port}"
-    with running_postgres() as url:
-        os.environ |= environment(home, url) | {"AIRFLOW__API__BASE_URL": root}
-        write_catalogue(home / "peach", catalogue(organisations, tasks))
-        print(f"{organisations} organisations of {tasks} tasks, {instances:,} task instances", flush=True)
-        fill(instances // (organisations * (tasks + 1)), tasks)
-        with served(port) as token, launched() as browser:
-            for name, (path, wanted) in VIEWS.items():
-                fresh = []
-                for _ in range(RUNS):
-                    with logged_in(browser, root, token) as reader:
-                        fresh.append(seconds_until_usable(reader, path, wanted))
+    with history(AIRFLOW__API__BASE_URL=root), served(port) as token, launched() as browser:
+        for name, (path, wanted) in VIEWS.items():
+            fresh = []
+            for _ in range(RUNS):
                 with logged_in(browser, root, token) as reader:
-                    kept = [seconds_until_usable(reader, path, wanted) for _ in range(RUNS + 1)][1:]
-                first, again = statistics.median(fresh), statistics.median(kept)
-                print(f"  {name:<14}first visit {first:5.2f} s   again {again:5.2f} s", flush=True)
+                    fresh.append(seconds_until_usable(reader, path, wanted))
+            with logged_in(browser, root, token) as reader:
+                kept = [seconds_until_usable(reader, path, wanted) for _ in range(RUNS + 1)][1:]
+            first, again = statistics.median(fresh), statistics.median(kept)
+            print(f"  {name:<14}first visit {first:5.2f} s   again {again:5.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ class TasksPanel:
         self._before: int | None = None
         self._is_filling = False
         self.message = widgets.HTML()
-        self.organisations = widgets.Dropdown(description="Organisation:", options=())
+        self.organisations = widgets.Dropdown(
+            description="Organisation:", options=(), style={"description_width": "initial"}
+        )
         self.refresh = widgets.Button(description="Refresh", icon="refresh")
         self.note = widgets.HTML()
         self.tasks: dict[str, Any] = {}
@@ -136,7 +138,7 @@ class TasksPanel:
             button = widgets.Button(description=task.name, tooltip=task.name, layout=_layout())
             button.on_click(lambda _, task=task: self._guarded(lambda: self._choose(task)))
             self.tasks[task.name] = button
-            rows.append(widgets.HBox([button, widgets.HTML(texts.task_row(task))]))
+            rows.append(_line(button, texts.task_row(task)))
         self.task_table.children = rows if answer.tasks else [widgets.HTML(texts.note("no tasks"))]
         # The same task again after a refresh; none after another organisation was chosen.
         known = [task for task in answer.tasks if self._task and _key(task) == _key(self._task)]
@@ -165,7 +167,7 @@ class TasksPanel:
             widgets.HTML(texts.note(f"<b>{escape(task.name)}</b>")),
             _row("", texts.head("executions", texts.EXECUTION_COLUMNS)),
             *(
-                widgets.HBox([button, widgets.HTML(texts.execution_row(one))])
+                _line(button, texts.execution_row(one))
                 for button, one in zip(self.show_below, self.executions, strict=True)
             ),
         ]
@@ -204,7 +206,12 @@ def _title(execution: ExecutionAnswer) -> str:
 
 
 def _row(first: str, html: str) -> Any:  # noqa: ANN401 - a widget; ipywidgets has no types
-    return widgets.HBox([widgets.HTML(texts.note(f"<b>{first}</b>"), layout=_layout()), widgets.HTML(html)])
+    return _line(widgets.HTML(texts.note(f"<b>{first}</b>"), layout=_layout()), html)
+
+
+def _line(first: Any, html: str) -> Any:  # noqa: ANN401 - the same
+    # What does not fit is cut off with an ellipsis, never by the window's edge.
+    return widgets.HBox([first, widgets.HTML(html, layout=widgets.Layout(flex="1 1 auto", min_width="0"))])
 
 
 def _layout() -> Any:  # noqa: ANN401 - the same

@@ -17,9 +17,10 @@ EXECUTION_COLUMNS = ("version", "start", "status", "time taken", "reason")
 LOG_LIMIT_CHARACTERS = 200_000
 
 STYLE = """<style>
-.peach-row { display: grid; gap: 0 12px; font: 13px/28px var(--jp-ui-font-family, sans-serif); white-space: nowrap; }
-.peach-tasks { grid-template-columns: 90px 80px 150px 80px 80px 80px minmax(160px, 1fr); }
-.peach-executions { grid-template-columns: 80px 150px 80px 90px minmax(200px, 1fr); }
+.peach-row { display: grid; gap: 0 12px; padding-left: 12px; white-space: nowrap;
+  font: 13px/28px var(--jp-ui-font-family, sans-serif); }
+.peach-tasks { grid-template-columns: 90px 80px 150px 80px 80px 80px minmax(80px, 1fr); }
+.peach-executions { grid-template-columns: 80px 150px 80px 90px minmax(80px, 1fr); }
 .peach-row > span { overflow: hidden; text-overflow: ellipsis; }
 .peach-head { font-weight: bold; }
 .peach-failed { color: #c53030; } .peach-success { color: #2b6cb0; }
@@ -47,7 +48,8 @@ def task_row(task: TaskAnswer) -> str:
     """Return a task's cells."""
     marks = [word for word in ("removed", "stale") if getattr(task, word)]
     state = task.state or ("never run" if task.never_run else "")
-    notebook = " ".join([f"{task.notebook} {task.method}()" if task.notebook else "", *(f"({mark})" for mark in marks)])
+    code = f"{task.notebook} {task.method}()" if task.notebook else ""
+    notebook = " ".join([*(f"({mark})" for mark in marks), code]).strip()
     cells = [
         escape(state),
         status(task.status),
@@ -55,7 +57,7 @@ def task_row(task: TaskAnswer) -> str:
         escape(seconds(task.duration_seconds)),
         linked(task.version, task.commit_url),
         escape(f"{task.successes} / {task.failures}"),
-        f'<span title="{escape(task.reason or "")}">{escape(notebook.strip())}</span>',
+        f'<span title="{escape(task.reason or notebook)}">{escape(notebook)}</span>',
     ]
     return row("tasks", cells)
 
