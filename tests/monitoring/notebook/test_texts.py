@@ -36,6 +36,7 @@ def test_only_addresses_a_browser_may_open_become_links(url: str | None) -> None
 def test_a_log_is_what_the_task_printed() -> None:
     entries: list[Any] = [
         {"event": "::group::Log message source details", "sources": ["/x"]},
+        {"event": "/srv/logs/attempt=1.log"},
         {"event": "::endgroup::"},
         {"timestamp": "2031-05-01T12:00:00Z", "event": "\x1b[31mred\x1b[0m \x07bell", "level": "info"},
         {"event": 3},

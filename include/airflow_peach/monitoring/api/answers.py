@@ -142,7 +142,7 @@ class Platform(Answer):
 
     Attributes:
         synced_at: end of the last sync, None before the first.
-        sync_age_seconds: since then.
+        sync_age_seconds: since then; 0 when the clock was set back to before it.
         catalogue_version: of the newest snapshot.
         problems: of the sources, and of repositories that speak for no organisation; only for who may read the
             metadata DAG.
@@ -234,7 +234,7 @@ class RepositoryAnswer(Answer):
         head: full hash of the newest commit known.
         commit_url: of the head in the forge.
         fetched_at: when the remote last answered.
-        age_seconds: since then.
+        age_seconds: since then; 0 when the clock was set back to before it.
         error: why the last fetch failed; empty when it did not.
     """
 

@@ -11,7 +11,13 @@ from airflow_peach.loops import identifiers
 from airflow_peach.monitoring import home_state, links
 from airflow_peach.monitoring.api.answers import OrganisationAnswer, RepositoryAnswer
 from airflow_peach.monitoring.api.found import CurrentView, SeenOrganisation  # noqa: TC001 - FastAPI reads the annotations
-from airflow_peach.monitoring.api.parts import environment_answer, is_environment, loop_answer, problem_answer
+from airflow_peach.monitoring.api.parts import (
+    age_seconds,
+    environment_answer,
+    is_environment,
+    loop_answer,
+    problem_answer,
+)
 from airflow_peach.monitoring.api.tasks import LoopTasks, task_answers
 from airflow_peach.monitoring.queries import executions
 from airflow_peach.monitoring.queries import loops as query
@@ -98,6 +104,6 @@ def _repository(status: RepositoryStatus, now: dt.datetime) -> RepositoryAnswer:
         head=status.head,
         commit_url=links.commit_page(status.url, status.head),
         fetched_at=status.fetched_at,
-        age_seconds=(now - status.fetched_at).total_seconds() if status.fetched_at else None,
+        age_seconds=age_seconds(status.fetched_at, now),
         error=status.error,
     )

@@ -16,7 +16,7 @@ from airflow_peach.loops import identifiers
 from airflow_peach.monitoring import home_state
 from airflow_peach.monitoring.api.answers import Isolation, OrganisationSummary, Overview, Platform
 from airflow_peach.monitoring.api.found import CurrentView  # noqa: TC001 - FastAPI reads the annotations
-from airflow_peach.monitoring.api.parts import SHOWN_RUNS, environment_answer, loop_answer, problem_answer
+from airflow_peach.monitoring.api.parts import SHOWN_RUNS, age_seconds, environment_answer, loop_answer, problem_answer
 from airflow_peach.monitoring.queries import loops as query
 from airflow_peach.monitoring.visibility import may_see, visible_problems, visible_tasks
 
@@ -106,7 +106,7 @@ def _platform(settings: Settings, catalogue: Catalogue, reader: Reader) -> Platf
     return Platform(
         isolation=Isolation(**dataclasses.asdict(home_state.isolation_standing(settings))),
         synced_at=synced,
-        sync_age_seconds=(dt.datetime.now(dt.timezone.utc) - synced).total_seconds() if synced else None,
+        sync_age_seconds=age_seconds(synced, dt.datetime.now(dt.timezone.utc)),
         catalogue_version=current_snapshot(settings.home),
         problems=[problem_answer(problem, catalogue.repositories) for problem in problems],
         version=__version__,

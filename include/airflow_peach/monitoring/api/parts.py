@@ -11,6 +11,7 @@ from airflow_peach.monitoring.api.answers import EnvironmentState, Loop, Problem
 from airflow_peach.monitoring.queries.loops import NO_STATE
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_peach.authoring.problems import Problem
@@ -23,6 +24,11 @@ SHOWN_RUNS = 10
 # States of a task instance in a running run whose turn is still to come. Names are Airflow's (TaskInstanceState).
 WAITING = frozenset({NO_STATE, "scheduled", "queued", "up_for_retry", "up_for_reschedule", "deferred", "restarting"})
 EXECUTING = "running"
+
+
+def age_seconds(then: dt.datetime | None, now: dt.datetime) -> float | None:
+    """Return how long ago that was; 0 for what is still to come, after the clock was set back."""
+    return max(0.0, (now - then).total_seconds()) if then else None
 
 
 def is_environment(loop: str, task_id: str) -> bool:

@@ -215,4 +215,4 @@ def _line(first: Any, html: str) -> Any:  # noqa: ANN401 - the same
 
 
 def _layout() -> Any:  # noqa: ANN401 - the same
-    return widgets.Layout(width="220px", min_width="220px")
+    return widgets.Layout(width="180px", min_width="180px")

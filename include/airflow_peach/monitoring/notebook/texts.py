@@ -32,6 +32,10 @@ STYLE = """<style>
 # Colours and cursor movements of terminals (ECMA-48), and any other control character but tab.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
+# Airflow folds a part of a log between these; the first part says which files it was read from.
+_GROUP, _GROUP_END = "::group::", "::endgroup::"
+_SOURCES = "Log message source details"
+
 
 def row(kind: str, cells: Sequence[str], *, css: str = "") -> str:
     """Return a row of a table; ``cells`` are HTML."""
@@ -137,11 +141,17 @@ def seconds(value: float | None) -> str:
 
 
 def log_text(entries: Iterable[Any]) -> str:
-    """Return a log as text: what the task printed, with times; Airflow's own groups are left out."""
+    """Return a log as text: what the task printed, with times; not where Airflow keeps the log, nor marks of groups."""
     lines = []
+    is_source = False
     for entry in entries:
         event = entry.get("event") if isinstance(entry, dict) else entry
-        if not isinstance(event, str) or event.startswith(("::group::", "::endgroup::")):
+        if not isinstance(event, str):
+            continue
+        if event.startswith((_GROUP, _GROUP_END)):
+            is_source = event == f"{_GROUP}{_SOURCES}"
+            continue
+        if is_source:
             continue
         at = entry.get("timestamp") if isinstance(entry, dict) else None
         lines.append(f"{_time(at)}{_CONTROL.sub('', event)}")
