@@ -1,9 +1,11 @@
 """What a sync of many repositories costs: the first, one without a change, one with ten changes.
 
-    python benchmarks/sync.py [REPOSITORIES] [HISTORY]
+    python benchmarks/sync.py [--repositories 1000] [--history 1] [--keep FOLDER] [--build]
 
 Repositories on a GitLab in a process of its own on this machine (``tests/gitlab_server.py``: HTTP, a token,
-``git http-backend``), every twentieth with 20 configuration files, the others with one; HISTORY commits in each.
+``git http-backend``), every twentieth with 20 configuration files, the others with one; --history commits in each.
+With --keep they stay in FOLDER for the next run; --build makes them there and measures nothing.
+
 Compared, in one run, with a ``git fetch`` of each mirror one after the other, and with Airflow's own
 ``GitDagBundle.refresh()`` of each, where ``apache-airflow-providers-git`` is installed. Figures of one machine mean
 little; the ratios do.
@@ -11,6 +13,8 @@ little; the ratios do.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -24,29 +28,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp()
+os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"] = tempfile.mkdtemp()
+# Else each bundle logs that there is no such connection; the URL has the token.
+os.environ["AIRFLOW_CONN_GIT_DEFAULT"] = "git://"
+os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from airflow_peach.catalogue.sync import SyncReport, sync
-from airflow_peach.settings import load_settings
+from airflow_peach.settings import as_environment, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.gitlab_server import GitLabServer
 
+ROOT = Path(__file__).parent.parent
 TOKEN = "benchmark-token"  # noqa: S105 - of a server of our own
 SAMPLE = 40  # repositories that the two comparisons are measured on: they take the same time for each
+CHANGED = 10
 NOTEBOOK = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
-CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None}
+CELL: dict[str, object] = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None}
 
 SERVER = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+sys.path.insert(0, sys.argv[1])
 from benchmarks.sync import fill
 from tests.gitlab_server import GitLabServer
-with GitLabServer(Path(sys.argv[1])) as server:
-    fill(server, int(sys.argv[2]), int(sys.argv[4]))
+with GitLabServer(Path(sys.argv[2])) as server:
+    fill(server, int(sys.argv[3]), int(sys.argv[4]))
     print(server.url, flush=True)
     for line in sys.stdin:
         name, content = line.split()
@@ -56,11 +66,13 @@ with GitLabServer(Path(sys.argv[1])) as server:
 
 
 def fill(server: GitLabServer, repositories: int, history: int) -> None:
-    """Make the repositories of the benchmark."""
+    """Make the repositories of the benchmark, those that are not there from the last run."""
     server.user("pipe", TOKEN)
     notebook = json.dumps({**NOTEBOOK, "cells": [{**CELL, "source": "def task(**arguments):\n    pass\n"}]})
     for number in range(repositories):
-        made = server.repository(f"team{number // 20}/r{number:05}", visibility="internal")
+        made = server.repository(path_of(number), visibility="internal")
+        if made.refs():
+            continue
         files = {"n.ipynb": notebook}
         for each in range(20 if number % 20 == 0 else 1):
             task = f"  t{number}_{each}: {{notebook: n.ipynb, method: task}}\n"
@@ -70,41 +82,48 @@ def fill(server: GitLabServer, repositories: int, history: int) -> None:
             made.commit({"log.txt": f"{commit}\n"})
 
 
+def path_of(number: int) -> str:
+    """Return the path of a repository on the GitLab."""
+    return f"team{number // 20}/r{number:05}"
+
+
 def main() -> None:
     """Measure, and print a line for each figure."""
-    repositories = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    history = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repositories", type=int, default=1000)
+    parser.add_argument("--history", type=int, default=1)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--build", action="store_true")
+    options = parser.parse_args()
     root = Path(tempfile.mkdtemp())
     os.environ["GITLAB_TOKEN"] = TOKEN
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            SERVER,
-            str(root / "gitlab"),
-            str(repositories),
-            str(Path(__file__).parent.parent),
-            str(history),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
+    began = time.monotonic()
+    folder = (options.keep or root / "gitlab").absolute()
+    with serving(folder, options.repositories, options.history) as (url, change):
+        said("repositories are there", time.monotonic() - began)
+        if not options.build:
+            measure(root, url, options.repositories, change)
 
-        def change(count: int, content: str) -> None:
-            for number in range(count):
-                server.stdin.write(f"team{number // 20}/r{number:05} {content}\n")
-                server.stdin.flush()
-                server.stdout.readline()
 
-        measure(root, url, repositories, change)
-    finally:
-        server.kill()
-        server.wait()
+@contextlib.contextmanager
+def serving(folder: Path, repositories: int, history: int) -> Iterator[tuple[str, Callable[[int, str], None]]]:
+    """Yield the address of the GitLab, and what changes the first of its repositories."""
+    command = [sys.executable, "-c", SERVER, str(ROOT), str(folder), str(repositories), str(history)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            questions, answers = server.stdin, server.stdout
+
+            def change(count: int, content: str) -> None:
+                for number in range(count):
+                    questions.write(f"{path_of(number)} {content}\n")
+                    questions.flush()
+                    answers.readline()
+
+            yield answers.readline().strip(), change
+        finally:
+            server.kill()
 
 
 def measure(root: Path, url: str, repositories: int, change: Callable[[int, str], None]) -> None:
@@ -125,22 +144,27 @@ def measure(root: Path, url: str, repositories: int, change: Callable[[int, str]
     said("no change, median of 5", unchanged)
     changed = []
     for round_ in range(3):
-        change(10, f"x={round_}")
+        change(CHANGED, f"x={round_}")
         changed.append(synced().seconds)
     ten = statistics.median(changed)
     said("10 changed, median of 3", ten)
-    print(f"{'memory, highest':34} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:9.0f} MB")
+    environment = {**os.environ, **as_environment(settings)}
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "airflow_peach", "sync"], env=environment, check=True, capture_output=True)
+    said("no change, `peach sync` as a program", time.monotonic() - began)
+    for what, who in (("memory", resource.RUSAGE_SELF), ("memory of its largest child", resource.RUSAGE_CHILDREN)):
+        print(f"{what:36} {resource.getrusage(who).ru_maxrss / 1024:9.0f} MB")
 
     sample = min(SAMPLE, repositories)
     fetch = each_of(sample, lambda number: git_fetch(root, url, number)) * repositories
     said("(a) git fetch, one by one", fetch)
     bundle = float("nan")
     if importlib.util.find_spec("airflow.providers.git") is not None:
-        bundle = each_of(min(10, sample), lambda number: refresh_bundle(url, number)) * repositories
+        bundle = each_of(min(CHANGED, sample), lambda number: refresh_bundle(url, number)) * repositories
         said("(b) GitDagBundle.refresh, one by one", bundle)
-    change(10, "x=single")
+    change(CHANGED, "x=single")
     began = time.monotonic()
-    for number in range(min(10, sample)):
+    for number in range(min(CHANGED, sample)):
         git_fetch(root, url, number)
     single = time.monotonic() - began
     said("10 single fetches with a change", single)
@@ -160,7 +184,7 @@ def each_of(sample: int, work: Callable[[int], None]) -> float:
 
 def git_fetch(root: Path, url: str, number: int) -> None:
     """Fetch one repository as a plain script would, into a bare clone of its own."""
-    name = f"team{number // 20}/r{number:05}.git"
+    name = f"{path_of(number)}.git"
     folder = root / "plain" / name
     remote = url.replace("://", f"://pipe:{TOKEN}@")
     if not folder.exists():
@@ -172,7 +196,7 @@ def refresh_bundle(url: str, number: int) -> None:
     """Refresh one repository as Airflow's own bundle does."""
     from airflow.providers.git.bundles.git import GitDagBundle  # noqa: PLC0415 - it may not be installed
 
-    name = f"team{number // 20}/r{number:05}.git"
+    name = f"{path_of(number)}.git"
     if number not in BUNDLES:
         remote = url.replace("://", f"://pipe:{TOKEN}@")
         BUNDLES[number] = GitDagBundle(name=f"r{number}", repo_url=f"{remote}/{name}", tracking_ref="master")
@@ -185,7 +209,7 @@ BUNDLES: dict[int, Any] = {}
 
 def said(what: str, seconds: float) -> None:
     """Print a figure."""
-    print(f"{what:34} {seconds:9.2f} s", flush=True)
+    print(f"{what:36} {seconds:9.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ class GitHost(ABC):
         made = HostedRepository(len(self.repositories) + 1, path, folder, list(topics), **more)
         # As `git init --bare` makes it, in a hundredth of its time: tests want hundreds.
         for part in ("objects/info", "objects/pack", "refs/heads"):
-            (folder / part).mkdir(parents=True)
+            (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "HEAD").write_text("ref: refs/heads/master\n")
         (folder / "config").write_text("[core]\n\tbare = true\n[uploadpack]\n\tallowFilter = true\n")
         self.repositories[path] = made

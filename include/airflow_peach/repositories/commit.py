@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _FOLDER_MODE = "040000"
 # A few small trees that share each other can spell a billion paths.
 LISTING_LIMIT_ENTRIES = 200_000
 LISTING_LIMIT_BYTES = 64 * 1024 * 1024
+# Configuration files up to here, and as many, are read at once.
+_SMALL_BYTES = 64 * 1024
+_SMALL_FILES = 500
 # Nearest names are looked for among this many paths at most: the search takes time for each.
 _NEAR_PATHS = 2000
 
@@ -88,6 +92,11 @@ class CommitFiles:
         if entry.size_bytes > limit_bytes:
             raise TooLargeError(f"{path}: {entry.size_bytes} bytes; at most {limit_bytes} are read")
         try:
+            if (
+                _CONFIGURATION_PATH.fullmatch(entry.path)
+                and (known := self._small_files.get(entry.object_id)) is not None
+            ):
+                return known
             content = self._mirror.git().cat_file("blob", entry.object_id, stdout_as_string=False)
         except GitError as error:
             raise self._failure(error) from error
@@ -133,6 +142,26 @@ class CommitFiles:
         except GitError as error:
             raise self._failure(error) from error
         return {entry.path: entry for entry in entries if entry.mode != _FOLDER_MODE}
+
+    @cached_property
+    def _small_files(self) -> Mapping[str, bytes]:
+        """Contents of small configuration files, by object: one git gives all of them, not one each."""
+        entries = [self.entries[path] for path in self.configuration_paths()]
+        small = {each.object_id: each.size_bytes for each in entries if each.size_bytes <= _SMALL_BYTES}
+        wanted = list(small)[:_SMALL_FILES]
+        if len(wanted) < 2:  # noqa: PLR2004 - nothing to be gained
+            return {}
+        question = "".join(f"{each}\n" for each in wanted).encode()
+        answer = self._mirror.git().cat_file("--batch", istream=io.BytesIO(question), stdout_as_string=False)
+        found: dict[str, bytes] = {}
+        begin = 0
+        for object_id in wanted:
+            header_end = answer.find(b"\n", begin)
+            if answer[begin:header_end] != f"{object_id} blob {small[object_id]}".encode():
+                raise GitError(f"the content of {object_id} is missing")
+            begin = header_end + 1 + small[object_id] + 1
+            found[object_id] = bytes(answer[header_end + 1 : begin - 1])
+        return found
 
     def _find(self, path: str) -> TreeEntry:
         pure = PurePosixPath(path)

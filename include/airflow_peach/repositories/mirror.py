@@ -45,6 +45,8 @@ _NAME_LIMIT_BYTES = 200
 # Of a git that was killed, in a mirror. git itself clears its half packs only after a day, and not at each fetch.
 _LEFTOVERS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _COMPACT_TIMEOUT_SECONDS = 120
+# From where on `git gc --auto` packs: gc.auto (6,700 loose objects, guessed from one of 256 folders), gc.autoPackLimit.
+_SAMPLE_FOLDER, _LOOSE_IN_SAMPLE, _PACKS = "17", 6700 // 256, 50
 
 
 class FetchError(PeachError):
@@ -106,12 +108,8 @@ class Mirror:
 
     def holds(self, remote: RemoteHead) -> bool:
         """Whether the mirror's newest commit is this one: a look at three files, no git."""
-        try:
-            branch = (self.path / "HEAD").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return False
-        is_branch = branch == f"ref: refs/heads/{remote.branch}"
-        return is_branch and read_ref(self.path, HEAD_REF) == remote.commit and not self._suspect.exists()
+        is_commit = _is_of_branch(self.path, remote.branch) and read_ref(self.path, HEAD_REF) == remote.commit
+        return is_commit and not self._suspect.exists()
 
     def ask(self, timeout_seconds: float) -> RemoteHead:
         """Ask the remote for its head; nothing is fetched.
@@ -185,7 +183,8 @@ class Mirror:
         return FetchError(f"{self.address.name}: cannot be fetched from {redact(self.address.url)}: {cause}")
 
     def _unchanged(self, remote: RemoteHead) -> Head | None:
-        if self._suspect.exists() or (head := self.head()) is None:
+        # The files first: git is started only where it will be right, to say whether the commit can be read.
+        if not self.holds(remote) or (head := self.head()) is None:
             return None
         return head if (head.commit, head.branch) == (remote.commit, remote.branch) else None
 
@@ -201,8 +200,8 @@ class Mirror:
 
     def _update(self, path: Path, remote: RemoteHead, deadline: float, lock: int) -> Head:
         git = open_git(path, inherited=[lock], login=self.address.login)
-        if (before := _read_head(git, path)) is not None:
-            git.update_ref(PREVIOUS_REF, before.commit)
+        if (before := read_ref(path, HEAD_REF)) is not None:
+            git.update_ref(PREVIOUS_REF, before)  # fails when it is not there
         git.fetch(
             "--depth=1",
             "--no-tags",
@@ -215,11 +214,12 @@ class Mirror:
             f"+{remote.ref}:{HEAD_REF}",
             kill_after_timeout=remaining_seconds(deadline),
         )
-        git.symbolic_ref("HEAD", f"refs/heads/{remote.branch}")
+        if not _is_of_branch(path, remote.branch):
+            git.symbolic_ref("HEAD", f"refs/heads/{remote.branch}")
         head = _read_head(git, path)
         if head is None:
             raise self._error("git fetched nothing and said nothing")
-        if before is not None:
+        if _is_scattered(path):
             self._compact(git)
         return head
 
@@ -270,6 +270,22 @@ def _read_head(git: RepositoryGit, path: Path) -> Head | None:
     except OSError as error:
         raise GitError(f"{error.filename}: {error.strerror}") from error
     return Head(commit, branch, _utc(seconds))
+
+
+def _is_of_branch(path: Path, branch: str) -> bool:
+    """Whether the mirror at ``path`` notes that its head came from ``branch``."""
+    try:
+        return (path / "HEAD").read_text(encoding="utf-8").strip() == f"ref: refs/heads/{branch}"
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _is_scattered(path: Path) -> bool:
+    """Whether git may find it worth while to pack the mirror: it looks at the same two folders, in a process."""
+    return (
+        len(list(path.glob(f"objects/{_SAMPLE_FOLDER}/*"))) > _LOOSE_IN_SAMPLE
+        or len(list(path.glob("objects/pack/*.pack"))) > _PACKS
+    )
 
 
 def _utc(seconds: str) -> dt.datetime:
