@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
+import pty
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -219,3 +222,26 @@ def test_of_many_repositories_the_wrong_ones_are_shown_and_all_on_demand(home: P
     assert "… and 970 more; all of them with --all" in short
     assert len(short.splitlines()) < 50
     assert set(names) <= {row[0] for row in shape(long)}
+
+
+def test_in_a_narrow_terminal_long_cells_are_folded(peach: Peach, news: Team, home: Path) -> None:
+    news.task("debr", "a_task_whose_name_is_long_and_which_is_alone")
+    news.commit()
+    peach("sync", "--home", home, "--source", news.path.parent)
+
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "airflow_peach", "status", "--home", str(home)]
+    environment = {**peach.environment, "COLUMNS": "60", "TERM": "xterm"}
+    with os.fdopen(ours, "rb", 0) as screen, subprocess.Popen(command, env=environment, stdout=terminal):
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while piece := screen.read(4096):
+                shown += piece
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown.decode().splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("LOOP debr"))
+    rows = lines[first + 1 : lines.index("", first)]
+    assert len(rows) > 1
+    assert max(map(len, rows)) <= 60
+    assert "".join(row.partition("  ")[0] for row in rows) == "a_task_whose_name_is_long_and_which_is_alone"

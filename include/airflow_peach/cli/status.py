@@ -14,7 +14,7 @@ import click
 
 from airflow_peach.catalogue.store import current_snapshot, read_catalogue
 from airflow_peach.cli import options, output
-from airflow_peach.cli.status_text import render
+from airflow_peach.cli.status_text import plain, render
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments.store import EnvironmentStore
 from airflow_peach.execution.isolation import Isolation, isolation_in_force
@@ -86,6 +86,8 @@ def command(home: Path | None, *, everything: bool, output_format: str) -> int:
 
     Reads what the last sync left in the home directory, and nothing else: no repository, no database, no Airflow.
 
+    In a terminal tables are as wide as it is, and long cells are folded; elsewhere each row is one line.
+
     With --format json, all of it is one JSON object.
 
     Exit code 0 when there is no problem, 1 when there is.
@@ -94,7 +96,13 @@ def command(home: Path | None, *, everything: bool, output_format: str) -> int:
     if output_format == "json":
         click.echo(json.dumps(as_data(status)))
     else:
-        click.echo("\n".join(render(status, dt.datetime.now(dt.timezone.utc), everything=everything)))
+        shown = render(status, dt.datetime.now(dt.timezone.utc), everything=everything)
+        if sys.stdout.isatty():
+            from airflow_peach.cli.status_tables import show  # noqa: PLC0415 - rich takes long to import
+
+            show(shown)
+        else:
+            click.echo("\n".join(plain(shown)))
     return 1 if status.problems or status.errors else 0
 
 

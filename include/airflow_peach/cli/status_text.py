@@ -1,8 +1,9 @@
-"""What ``peach status`` shows to a person: plain aligned columns. Pure."""
+"""What ``peach status`` shows to a person: lines and tables, and those as plain aligned columns. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from airflow_peach.cli import output
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_peach.catalogue.model import Organisation, Task
     from airflow_peach.cli.status import EnvironmentStatus, Status
@@ -26,8 +27,17 @@ NONE = "none"
 SHOWN_ROWS = 30
 
 
-def render(status: Status, now: dt.datetime, *, everything: bool = True) -> Iterator[str]:
-    """Yield the lines.
+@dataclass(frozen=True)
+class Table:
+    """Rows under titles; ``empty`` is what is said when there are none."""
+
+    titles: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    empty: str = ""
+
+
+def render(status: Status, now: dt.datetime, *, everything: bool = True) -> Iterator[str | Table]:
+    """Yield lines and tables.
 
     Args:
         status: what is shown.
@@ -70,7 +80,7 @@ def _summary(status: Status, now: dt.datetime) -> str:
     return ", ".join(parts)
 
 
-def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:
+def _organisations(status: Status, now: dt.datetime) -> Iterator[str | Table]:
     rows = []
     for codops, organisation in status.catalogue.organisations.items():
         metadata = sum(task.in_metadata_loop for task in organisation.tasks)
@@ -86,7 +96,7 @@ def _organisations(status: Status, now: dt.datetime) -> Iterator[str]:
             )
         )
     titles = ("ORGANISATION", "TASKS", "METADATA TASKS", "STALE", "ENVIRONMENT", "PROBLEMS", "")
-    yield from _table(titles, rows, "no organisation: no repository has a valid configuration file")
+    yield Table(titles, rows, "no organisation: no repository has a valid configuration file")
 
 
 def _environment(environment: EnvironmentStatus) -> str:
@@ -100,7 +110,7 @@ def _end(organisation: Organisation, now: dt.datetime) -> str:
     return f"tombstone: its last task is gone, its DAG goes in {output.age(now, organisation.tombstone_until)}"
 
 
-def _repositories(status: Status, now: dt.datetime, *, everything: bool) -> Iterator[str]:
+def _repositories(status: Status, now: dt.datetime, *, everything: bool) -> Iterator[str | Table]:
     repositories = list(status.catalogue.repositories.values())
     shown = repositories
     if not everything and len(repositories) > SHOWN_ROWS:
@@ -120,22 +130,22 @@ def _repositories(status: Status, now: dt.datetime, *, everything: bool) -> Iter
         for each in sorted(shown, key=lambda each: (each.codops, each.name))
     ]
     titles = ("REPOSITORY", "ORGANISATIONS", "BRANCH", "HEAD", "FETCHED", "")
-    yield from _table(titles, rows, "no repository was found in the sources")
+    yield Table(titles, rows, "no repository was found in the sources")
     if len(shown) < len(repositories):
         yield f"… and {len(repositories) - len(shown):,} more; all of them with --all"
 
 
-def _loops(status: Status) -> Iterator[Iterator[str]]:
+def _loops(status: Status) -> Iterator[Sequence[str | Table]]:
     loops: dict[str, list[Task]] = defaultdict(list)
     for organisation in status.catalogue.organisations.values():
         for task in organisation.tasks:
             loops[task.loop].append(task)
     # The shared loop last, as it belongs to nobody.
     for loop in sorted(loops, key=lambda name: (name == METADATA_LOOP, name)):
-        yield _loop(loop, loops[loop])
+        yield [_loop(loop, loops[loop])]
 
 
-def _loop(loop: str, tasks: Sequence[Task]) -> Iterator[str]:
+def _loop(loop: str, tasks: Sequence[Task]) -> Table:
     rows = [
         (
             f"{task.codops}.{task.name}" if task.in_metadata_loop else task.name,
@@ -146,18 +156,20 @@ def _loop(loop: str, tasks: Sequence[Task]) -> Iterator[str]:
         )
         for task in tasks
     ]
-    yield from _table((f"LOOP {loop}", "NOTEBOOK", "METHOD", "REPOSITORY", ""), rows, "")
+    return Table((f"LOOP {loop}", "NOTEBOOK", "METHOD", "REPOSITORY", ""), rows)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> Iterator[str]:
-    """Yield the titles and the rows, each column as wide as its widest cell; ``empty`` when there are no rows."""
-    if not rows:
-        yield empty
-        return
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    yield click.style(_line(titles, widths), bold=True)
-    for row in rows:
-        yield _line(row, widths)
+def plain(shown: Iterable[str | Table]) -> Iterator[str]:
+    """Yield lines: of a table its titles and rows, each column as wide as its widest cell."""
+    for each in shown:
+        if isinstance(each, str):
+            yield each
+        elif not each.rows:
+            yield each.empty
+        else:
+            widths = [max(map(len, column)) for column in zip(each.titles, *each.rows, strict=True)]
+            yield click.style(_line(each.titles, widths), bold=True)
+            yield from (_line(row, widths) for row in each.rows)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

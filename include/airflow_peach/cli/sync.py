@@ -47,7 +47,9 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     With --watch, until Ctrl-C or SIGTERM: a line is printed when something changes, and a sync that fails is told
     on standard error and tried again.
 
-    With --format json, each sync is an object on a line of its own.
+    With --format json, each sync is an object on a line of its own: repositories, organisations, changed (codops whose
+    catalogue was written or removed), gone (repositories that their source no longer names, each with name, source, and
+    the tasks that leave the loops), problems, version, seconds.
 
     Exit code 0 when all repositories were fetched and none has a problem, else 1; what is valid is in the catalogue
     either way.
