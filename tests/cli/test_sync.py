@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_peach.catalogue.store import read_organisation
 from airflow_peach.storage import locked
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Peach, Team
+    from tests.gitlab_server import GitLabServer
 
 PATIENCE_SECONDS = 60.0
 
@@ -206,3 +209,41 @@ def test_watch_tells_a_lasting_failure_once_and_goes_on(watch: Watch, news: Team
     platform.write_text("source: []\n")
     watch.wait_for(lambda: len(watch.error_lines()) == 2)
     assert watch.error_lines() == [said, said]
+
+
+@pytest.mark.airflow
+@pytest.mark.usefixtures("airflow_database")
+def test_the_token_of_a_connection_in_airflows_database(
+    peach: Peach, gitlab: GitLabServer, home: Path, tmp_path: Path
+) -> None:
+    made = gitlab.repository("team/x", members={"pipe"})
+    made.commit(
+        {"peach.yaml": "codops: debr\ntasks: {train: {notebook: n.py, method: task}}\n", "n.py": "def task(): pass\n"}
+    )
+    platform = tmp_path / "platform.yaml"
+    platform.write_text(f"sources: [{{gitlab: {{url: '{gitlab.url}', connection: of_this_test}}}}]\n")
+    environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
+    environment["AIRFLOW__PEACH__PLATFORM_FILE"] = str(platform)
+
+    def sync() -> subprocess.CompletedProcess[str]:
+        return peach("sync", "--home", home, env=environment)
+
+    missing = sync()
+    assert missing.returncode == 1
+    assert "Airflow has none of this id" in missing.stdout
+
+    (token,) = gitlab.users
+    connection = ["add", "of_this_test", "--conn-type", "http", "--conn-password", token]
+    added = peach.python("-m", "airflow", "connections", *connection, env=environment)
+    assert added.returncode == 0, added.stderr
+    found = sync()
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "1 repository, no problems, changed: debr" in found.stdout
+    assert [file for file in home.rglob("*") if file.is_file() and token.encode() in file.read_bytes()] == []
+
+    gitlab.users.clear()
+    expired = sync()
+    assert expired.returncode == 1
+    assert "make a new one and put it into the Airflow connection of_this_test" in expired.stdout
+    assert token not in expired.stdout + expired.stderr
+    assert [task.name for task in read_organisation(home / "catalogue", "debr").tasks] == ["train"]

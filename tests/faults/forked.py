@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import traceback
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.process import BaseProcess
 
+# https://docs.python.org/3/library/audit_events.html
+_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.utime", "subprocess.Popen"}
 # linux/sched.h: mounts, the host's name, process numbers
 _NEW_HOST = 0x00020000 | 0x04000000 | 0x20000000
 
@@ -40,6 +43,31 @@ def end_everything(process: BaseProcess, mark: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.join()
+
+
+def ending_at(point: int, work: Callable[[], object]) -> Callable[[], None]:
+    """Return ``work`` that ends, as if killed, before its ``point``-th step that changes a disk or starts a process.
+
+    A process that gets to its end before ends with 0; else with 137.
+    """
+    return partial(_ending_at, point, work)
+
+
+def _ending_at(point: int, work: Callable[[], object]) -> None:
+    left = point
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and bool(int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR))
+        if event in _CHANGES or writes:
+            left -= 1
+            if left == 0:
+                # Not a signal: process 1 of a host of its own cannot kill itself.
+                os._exit(137)
+
+    sys.addaudithook(count)
+    work()
+    os._exit(0)
 
 
 def start_on_host(name: str, work: Callable[[], object]) -> BaseProcess:

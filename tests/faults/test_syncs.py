@@ -16,7 +16,7 @@ from airflow_peach.execution.environments.platform_environments import PlatformE
 from airflow_peach.execution.task_run import TaskRun, run_task
 from airflow_peach.settings import load_settings
 
-from .forked import end_everything, start, start_on_host
+from .forked import end_everything, ending_at, start, start_on_host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 # How often a sync is killed, each time a tenth of a second later in its life.
 KILLS = int(os.environ.get("PEACH_TEST_KILLS", "20")) // 2
+
+# Every how many steps of a sync it is killed; 1: at each of them.
+STRIDE = int(os.environ.get("PEACH_TEST_STRIDE", "13"))
+
+# What a sync leaves when it is killed, and clears away when it is not.
+LEFT = (".*@*", ".new-*", "*.corrupt", ".*.json.*", ".current.*")
 
 CODE = """
 import os, time
@@ -64,8 +70,78 @@ def test_first_syncs_killed_with_all_they_started(tmp_path: Path) -> None:
 
     assert (published(settings), report.problems) == (expected, ())
     assert [status.error for status in report.repositories] == [""] * 4
-    left = [path for pattern in (".*@*", ".new-*", "*.corrupt", ".*.json.*") for path in settings.home.rglob(pattern)]
-    assert left == []
+    assert [path for pattern in LEFT for path in settings.home.rglob(pattern)] == []
+
+
+class TwoTeams:
+    """Two teams that speak for three organisations; each change renames all tasks, and takes one or gives it back."""
+
+    def __init__(self, source: Path) -> None:
+        self._teams = [make_team(source / name, {"job.py": CODE}) for name in ("one", "two")]
+        self.states: list[list[str]] = [[]]
+
+    def change(self) -> list[str]:
+        """Commit the next state; return the names of the tasks that a sync publishes from now on."""
+        number = len(self.states)
+        own = [["debr", "sesr"] if number % 2 else ["debr"], ["zzebu"]]
+        names = [f"{codops}-{number}" for each in own for codops in each]
+        for team, organisations in zip(self._teams, own, strict=True):
+            stays = set(organisations)
+            files = {f"peach.conf/{codops}.yaml": configured(codops, number) for codops in organisations}
+            gone = [path for path in team.path.glob("peach.conf/*.yaml") if path.stem not in stays]
+            team.commit({**files, **{f"peach.conf/{path.name}": None for path in gone}})
+        self.states.append(sorted(names))
+        return self.states[-1]
+
+
+def configured(codops: str, number: int) -> str:
+    task = "{notebook: job.py, method: task, args: {file: log}}"
+    return f"codops: {codops}\ntasks: {{{codops}-{number}: {task}}}\n"
+
+
+def test_killed_at_each_step_the_catalogue_is_one_that_a_sync_made(tmp_path: Path) -> None:
+    """The first sync and each after it, with organisations that come and go."""
+    settings, teams = load_settings(home=tmp_path / "home"), TwoTeams(tmp_path / "source")
+    work = partial(sync, settings, source=tmp_path / "source")
+    point = 1
+    while True:
+        teams.change()
+        syncing = start(ending_at(point, work))
+        syncing.join(60)
+        code = syncing.exitcode
+        end_everything(syncing, str(settings.home))
+
+        assert code in {0, 137}
+        assert sorted(published(settings)) in (teams.states[-1:] if code == 0 else teams.states)
+        if code == 0:
+            break
+        point += STRIDE
+    assert point > 60, "a sync has more steps"
+    assert [path for pattern in LEFT for path in settings.home.rglob(pattern)] == []
+
+
+def test_one_of_two_hosts_is_killed_at_a_step(tmp_path: Path) -> None:
+    settings, teams = load_settings(home=tmp_path / "home"), TwoTeams(tmp_path / "source")
+    work = partial(sync, settings, source=tmp_path / "source")
+    teams.change()
+    work()
+    for point in (5, 20, 35, 50):
+        expected = teams.change()
+        hosts = [start_on_host("north", ending_at(point, work)), start_on_host("south", work)]
+        while any(host.is_alive() for host in hosts):
+            assert sorted(published(settings)) in teams.states[-2:]
+        codes = [host.exitcode for host in hosts]
+        if codes == [77, 77]:
+            no_other_host()
+        assert codes[0] in {0, 137}
+        assert codes[1] == 0
+        assert sorted(published(settings)) == expected
+    assert [path for pattern in LEFT for path in settings.home.rglob(pattern)] == []
+
+
+def no_other_host() -> None:
+    reason = "no other host can be imitated here: unshare is not permitted"
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def test_two_hosts_share_a_home(tmp_path: Path) -> None:
@@ -93,8 +169,7 @@ def test_two_hosts_share_a_home(tmp_path: Path) -> None:
         host.join(240)
 
     if {host.exitcode for host in hosts} == {77}:
-        reason = "no other host can be imitated here: unshare is not permitted"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        no_other_host()
     assert [host.exitcode for host in hosts] == [0, 0]
     runs = [line.split() for line in log.read_text().splitlines()]
     assert sorted(name for name, _, _ in runs) == ["north"] * 3 + ["south"] * 3

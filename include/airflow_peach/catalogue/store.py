@@ -136,6 +136,7 @@ def write_catalogue(home: Path, catalogue: Catalogue) -> Written:
     naming the result of one complete sync; the next call completes the rest.
     """
     folder = home / "catalogue"
+    _clear_leftovers(home)
     texts = {
         codops: dump(organisation_to_json(organisation))
         for codops, organisation in sorted(catalogue.organisations.items())
@@ -149,6 +150,13 @@ def write_catalogue(home: Path, catalogue: Catalogue) -> Written:
     problems = {name: problems_to_json(found) for name, found in problems_by_repository(catalogue).items()}
     files = {**{f"{codops}.json": text for codops, text in texts.items()}, PROBLEMS_FILE: dump(problems)}
     return Written(tuple(sorted(changed)), _publish(home, files))
+
+
+def _clear_leftovers(home: Path) -> None:
+    """Remove what a sync that was killed was writing, in the folders that only syncs write: we hold its lock."""
+    for pattern in ("catalogue/.*.json.*", f"snapshots/.{_CURRENT}.*", "cache/configurations/.*.json.*"):
+        for leftover in home.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def write_statuses(home: Path, statuses: Mapping[str, RepositoryStatus], problems: tuple[Problem, ...] = ()) -> None:
