@@ -29,35 +29,41 @@ IDENTITY = {
 }
 
 
+def run_git(folder: Path, *arguments: str, data: bytes | None = None) -> str:
+    """Run git in ``folder`` as somebody who has configured nothing; return what it printed."""
+    completed = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **IDENTITY},
+        input=data,
+        capture_output=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr.decode()
+    return completed.stdout.decode(errors="surrogateescape").strip()
+
+
 @dataclass(frozen=True)
 class Team:
     """A real repository with a work tree."""
 
     path: Path
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, data: bytes | None = None) -> str:
         """Run git in it; return what it printed."""
-        completed = subprocess.run(
-            ["git", "-C", str(self.path), *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.path), **IDENTITY},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return completed.stdout.strip()
+        return run_git(self.path, *arguments, data=data)
 
-    def commit(self, files: Mapping[str, str | None]) -> str:
-        """Write the files (None removes one), commit everything, return the version."""
-        for name, content in files.items():
+    def commit(self, files: Mapping[str, str | bytes | None] | None = None) -> str:
+        """Write the files (None removes one), commit everything, return the commit."""
+        for name, content in (files or {}).items():
             path = self.path / name
             if content is None:
                 path.unlink()
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(content), encoding="utf-8")
+            path.write_bytes(textwrap.dedent(content).encode() if isinstance(content, str) else content)
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--allow-empty", "--message", "change")
-        return self.git("rev-parse", "HEAD")[:8]
+        return self.git("rev-parse", "HEAD")
 
 
 def make_team(path: Path, files: Mapping[str, str]) -> Team:

@@ -1,26 +1,17 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests import team
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.org",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.org",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
 
 
 @dataclass(frozen=True)
@@ -55,10 +46,8 @@ class Peach:
 
 
 @dataclass(frozen=True)
-class Team:
+class Team(team.Team):
     """A team's files; a git repository after the first commit."""
-
-    path: Path
 
     def write(self, name: str, content: str) -> None:
         file = self.path / name
@@ -66,14 +55,7 @@ class Team:
         file.write_text(content, encoding="utf-8")
 
     def notebook(self, name: str, source: str) -> None:
-        cell: dict[str, Any] = {
-            "cell_type": "code",
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-            "source": source,
-        }
-        self.write(name, json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+        self.write(name, team.notebook(source))
 
     def task(self, codops: str, name: str, *, method: str = "task", **more: str) -> None:
         """Write a `peach.yaml` with one task, and its notebook."""
@@ -82,17 +64,10 @@ class Team:
         task = [f"  {name}:", "    notebook: n.ipynb", f"    method: {method}", *lines]
         self.write("peach.yaml", "\n".join([f"codops: {codops}", "tasks:", *task, ""]))
 
-    def commit(self) -> str:
+    def commit(self, files: Mapping[str, str | bytes | None] | None = None) -> str:
         if not (self.path / ".git").exists():
-            self._git("init", "--quiet", "--initial-branch", "master")
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message", "change")
-        return self._git("rev-parse", "HEAD")
-
-    def _git(self, *arguments: str) -> str:
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.path), **IDENTITY}
-        argv = ["git", "-C", str(self.path), *arguments]
-        return subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.strip()
+            self.git("init", "--quiet", "--initial-branch", "master")
+        return super().commit(files)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_each_folder_becomes_a_repository_with_one_commit(two: Path, tmp_path: P
 
 def test_what_a_user_committed_and_wrote_stays(two: Path, tmp_path: Path) -> None:
     path, _ = make_repositories(two, tmp_path / "repositories")
-    version = Team(path).commit({"peach.yaml": "codops: changed\n"})
+    version = Team(path).commit({"peach.yaml": "codops: changed\n"})[:8]
     (path / "note.txt").write_text("not committed\n")
     make_repositories(two, tmp_path / "repositories")
     assert Team(path).git("rev-parse", "HEAD").startswith(version)

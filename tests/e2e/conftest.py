@@ -6,75 +6,20 @@ import json
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
-import textwrap
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.free_port import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BIN = Path(sys.executable).parent
-GIT_ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "author",
-    "GIT_AUTHOR_EMAIL": "author@example.org",
-    "GIT_COMMITTER_NAME": "author",
-    "GIT_COMMITTER_EMAIL": "author@example.org",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A team's repository, as the team works in it."""
-
-    path: Path
-
-    def commit(self, files: dict[str, str | None]) -> str:
-        """Write (or, for None, delete) files and commit them; return the version."""
-        for name, content in files.items():
-            file = self.path / name
-            if content is None:
-                file.unlink()
-            else:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(textwrap.dedent(content), encoding="utf-8")
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message", "change")
-        return self._git("rev-parse", "HEAD")[:8]
-
-    def _git(self, *arguments: str) -> str:
-        completed = subprocess.run(
-            ["git", *arguments],
-            cwd=self.path,
-            env=os.environ | GIT_ENVIRONMENT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return completed.stdout.strip()
-
-
-def make_repository(path: Path, files: dict[str, str]) -> Repository:
-    path.mkdir(parents=True)
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=master", str(path)], check=True)
-    repository = Repository(path)
-    repository.commit(dict(files))
-    return repository
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Demo:

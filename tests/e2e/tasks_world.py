@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tests.free_port import free_port
+from tests.team import make_team
 
-from .conftest import BIN, Demo, free_port, make_repository
+from .conftest import BIN, Demo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,24 +197,24 @@ def token(root: str, user: str, password: str) -> str:
 def make_world(path: Path, started: list[Any]) -> World:
     """Start everything and wait until there is an execution of every kind; what is ``started`` is to be stopped."""
     source = path / "source"
-    debr = make_repository(source / "news", {"peach.yaml": FIRST, "job.py": CODE})
+    debr = make_team(source / "news", {"peach.yaml": FIRST, "job.py": CODE})
     files = {"peach.yaml": REPORTS, "report.ipynb": NOTEBOOK, "job.py": CODE}
-    reports = make_repository(source / "reports", files)
-    make_repository(source / "idle", {"README": "no tasks here"})
+    reports = make_team(source / "reports", files)
+    make_team(source / "idle", {"README": "no tasks here"})
     demo = Demo(path / "home", source)
     started.append(demo)
-    first = debr._git("rev-parse", "HEAD")[:8]
+    first = debr.git("rev-parse", "HEAD")[:8]
     seen = 0
     for _ in range(LOOPS):
         ended = demo.wait_for(lambda one: one["task"] == "slow", seconds=PATIENCE_SECONDS, after=seen)
         if seen == 0:
             # The demo has written its platform file and goes by it; from the next sync on it says more.
             _limit(demo.home / "platform.yaml")
-            make_repository(source / "sport", {"peach.yaml": LATE, "job.py": CODE})
+            make_team(source / "sport", {"peach.yaml": LATE, "job.py": CODE})
             server = SubPathServer(demo, path / "sub-path")
             started.append(server)
         seen = demo.seen.index(ended) + 1
-    second = debr.commit({"peach.yaml": SECOND})
+    second = debr.commit({"peach.yaml": SECOND})[:8]
     demo.wait_for(lambda one: one["task"] == "chatty", seconds=PATIENCE_SECONDS)
     # One long log is enough; later executions say little.
     reports.commit({"peach.yaml": REPORTS.replace("method: chatty", "method: chatty, args: {lines: 10}")})

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests.team import Team, make_team
 
-from .conftest import Demo, Repository, make_repository
+from .conftest import Demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,9 @@ TASKS = """
 
 
 @pytest.fixture(scope="module")
-def world(module_path: Path) -> Iterator[tuple[Demo, Repository, Repository]]:
-    debr = make_repository(module_path / "source" / "debr-work", {"peach.yaml": TASKS, "job.py": CODE})
-    other = make_repository(
+def world(module_path: Path) -> Iterator[tuple[Demo, Team, Team]]:
+    debr = make_team(module_path / "source" / "debr-work", {"peach.yaml": TASKS, "job.py": CODE})
+    other = make_team(
         module_path / "source" / "other",
         {
             "peach.yaml": "codops: sesr\ntasks:\n  steady: {notebook: job.py, method: task}\n",
@@ -67,7 +68,7 @@ def database(demo: Demo, query: str) -> list[Any]:
         connection.close()
 
 
-def test_a_report_says_all_that_was_promised(world: tuple[Demo, Repository, Repository]) -> None:
+def test_a_report_says_all_that_was_promised(world: tuple[Demo, Team, Team]) -> None:
     demo, _, _ = world
     seen = demo.wait_for(of("first"), seconds=120)
     assert set(seen) == {
@@ -82,10 +83,10 @@ def test_a_report_says_all_that_was_promised(world: tuple[Demo, Repository, Repo
 
 
 def test_new_code_is_run_by_the_next_execution_and_its_version_is_that_commit(
-    world: tuple[Demo, Repository, Repository],
+    world: tuple[Demo, Team, Team],
 ) -> None:
     demo, debr, _ = world
-    version = debr.commit({"job.py": CODE.replace('"one"', '"changed"')})
+    version = debr.commit({"job.py": CODE.replace('"one"', '"changed"')})[:8]
     position = len(demo.seen)
     seen = demo.wait_for(of("first", version=version), after=position)
     assert "the word is changed" in Path(seen["log"]).read_text(encoding="utf-8")
@@ -94,7 +95,7 @@ def test_new_code_is_run_by_the_next_execution_and_its_version_is_that_commit(
     assert later["version"] == version
 
 
-def test_a_new_task_runs_in_the_loop_after_next_at_the_latest(world: tuple[Demo, Repository, Repository]) -> None:
+def test_a_new_task_runs_in_the_loop_after_next_at_the_latest(world: tuple[Demo, Team, Team]) -> None:
     demo, debr, _ = world
     debr.commit({"peach.conf/more.yaml": "tasks:\n  third: {notebook: job.py, method: task}\n"})
     position = len(demo.seen)
@@ -106,7 +107,7 @@ def test_a_new_task_runs_in_the_loop_after_next_at_the_latest(world: tuple[Demo,
 
 
 def test_a_broken_file_stops_nothing_and_is_shown_as_an_import_error(
-    world: tuple[Demo, Repository, Repository],
+    world: tuple[Demo, Team, Team],
 ) -> None:
     demo, debr, _ = world
     position = len(demo.seen)
@@ -122,7 +123,7 @@ def test_a_broken_file_stops_nothing_and_is_shown_as_an_import_error(
     demo.wait_for(lambda _: not database(demo, "select 1 from import_error"), after=len(demo.seen))
 
 
-def test_a_deleted_task_stops_and_its_history_stays(world: tuple[Demo, Repository, Repository]) -> None:
+def test_a_deleted_task_stops_and_its_history_stays(world: tuple[Demo, Team, Team]) -> None:
     demo, debr, _ = world
     debr.commit({"peach.conf/more.yaml": None})
     for _ in range(3):
@@ -135,7 +136,7 @@ def test_a_deleted_task_stops_and_its_history_stays(world: tuple[Demo, Repositor
     assert count >= 1
 
 
-def test_renamed_reordered_and_moved_to_the_metadata_loop(world: tuple[Demo, Repository, Repository]) -> None:
+def test_renamed_reordered_and_moved_to_the_metadata_loop(world: tuple[Demo, Team, Team]) -> None:
     demo, debr, _ = world
     debr.commit(
         {
@@ -157,7 +158,7 @@ def test_renamed_reordered_and_moved_to_the_metadata_loop(world: tuple[Demo, Rep
     assert own == ["environment", "second", "renamed"]
 
 
-def test_what_changes_under_a_running_loop_fails_no_execution(world: tuple[Demo, Repository, Repository]) -> None:
+def test_what_changes_under_a_running_loop_fails_no_execution(world: tuple[Demo, Team, Team]) -> None:
     """The loop's definition is that of its beginning, its code is the head's: both may change in its middle."""
     demo, debr, _ = world
     slow = """
@@ -194,7 +195,7 @@ def test_what_changes_under_a_running_loop_fails_no_execution(world: tuple[Demo,
     assert logs == 2
 
 
-def test_an_organisation_whose_last_task_is_gone_ends_cleanly(world: tuple[Demo, Repository, Repository]) -> None:
+def test_an_organisation_whose_last_task_is_gone_ends_cleanly(world: tuple[Demo, Team, Team]) -> None:
     demo, debr, other = world
     other.commit({"peach.yaml": "codops: sesr\n"})
     for _ in range(6):
@@ -209,7 +210,7 @@ def test_an_organisation_whose_last_task_is_gone_ends_cleanly(world: tuple[Demo,
     del debr
 
 
-def test_a_run_with_a_failed_task_is_failed_and_the_next_one_starts(world: tuple[Demo, Repository, Repository]) -> None:
+def test_a_run_with_a_failed_task_is_failed_and_the_next_one_starts(world: tuple[Demo, Team, Team]) -> None:
     demo, debr, _ = world
     debr.commit(
         {
@@ -238,7 +239,7 @@ def test_a_run_with_a_failed_task_is_failed_and_the_next_one_starts(world: tuple
     assert {state for (state,) in states} == {"failed"}
 
 
-def test_airflows_own_commands_work(world: tuple[Demo, Repository, Repository]) -> None:
+def test_airflows_own_commands_work(world: tuple[Demo, Team, Team]) -> None:
     demo, _, _ = world
     listed = json.loads(demo.airflow("dags", "list", "--output", "json").stdout.splitlines()[-1])
     assert {"debr", "sesr", "metadata"} <= {one["dag_id"] for one in listed}
@@ -256,7 +257,7 @@ def test_airflows_own_commands_work(world: tuple[Demo, Repository, Repository]) 
 
 
 def test_a_triggered_run_executes_the_named_tasks_with_the_given_arguments(
-    world: tuple[Demo, Repository, Repository],
+    world: tuple[Demo, Team, Team],
 ) -> None:
     demo, _, _ = world
     position = len(demo.seen)
@@ -272,7 +273,7 @@ def test_a_triggered_run_executes_the_named_tasks_with_the_given_arguments(
 
 
 def test_a_marked_execution_ends_and_a_paused_loop_starts_no_run(
-    world: tuple[Demo, Repository, Repository],
+    world: tuple[Demo, Team, Team],
 ) -> None:
     demo, _, other = world
     long = "codops: sesr\ntasks:\n  long: {notebook: job.py, method: slow, args: {seconds: 300}}\n"

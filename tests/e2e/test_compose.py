@@ -16,12 +16,12 @@ import psycopg2  # type: ignore[import-untyped]  # its stubs are not among our d
 import pytest
 import yaml
 from cryptography.fernet import Fernet
+from tests.team import make_team
 
 from airflow_peach.authoring.platform.file import DirectorySourceSettings, read_platform_file
 
 from .compose_engine import Composition, postgres_programs
 from .compose_file import MissingVariableError, interpolate, interpolated, read_services
-from .conftest import make_repository
 from .container import Container, container_failure
 from .image import ROOT, Image, build_image, image_environment, read_dockerfile
 
@@ -245,7 +245,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, variables: dict[str, str]) -
     state = tmp_path_factory.mktemp("compose")
     source = state / "repositories"
     versions = {
-        name: make_repository(source / name, {"peach.yaml": tasks, "job.py": CODE}).commit({})
+        name: make_team(source / name, {"peach.yaml": tasks, "job.py": CODE}).commit()[:8]
         for name, tasks in REPOSITORIES.items()
     }
     if os.geteuid() == 0:  # on a host, repositories belong to somebody else than the image's user

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from .conftest import Demo, make_repository
+from tests.team import make_team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Demo
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -53,7 +54,7 @@ def test_one_task_of_a_loop_at_a_time_and_every_task_in_every_loop(
     for codops, tasks in ORGANISATIONS.items():
         lines = [f"  {task}: {{notebook: job.py, method: {task}}}" for task in tasks]
         lines += ["  fetch: {notebook: job.py, method: instant, loop: metadata}"]
-        make_repository(
+        make_team(
             tmp_path / "source" / codops,
             {"peach.yaml": "\n".join([f"codops: {codops}", "tasks:", *lines]), "job.py": CODE},
         )

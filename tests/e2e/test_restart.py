@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.team import make_team
 
-from .conftest import Demo, make_repository, processes_mentioning
+from .conftest import Demo, processes_mentioning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,15 +50,17 @@ def succeeded(name: str) -> Any:
     return lambda seen: seen["task"] == name and seen["status"] == "success"
 
 
-def running_logs(demo: Demo) -> list[Path]:
-    """Airflow's logs of the slow task in which it has begun and not ended."""
-    logs = (demo.home / "airflow" / "logs" / "dag_id=debr").glob("*/task_id=slow/*.log")
-    return [log for log in logs if (text := log.read_text(errors="replace")).count(" began") > text.count(" ended")]
+def is_running(log: Path, since: float) -> bool:
+    """Whether the execution of this log has begun after ``since`` and has not ended."""
+    began, ended = (re.findall(rf"at ([0-9.]+) {what}", log.read_text(errors="replace")) for what in ("began", "ended"))
+    return len(began) > len(ended) and float(began[-1]) > since
 
 
-def in_the_middle_of_the_slow_task(demo: Demo) -> None:
+def in_the_middle_of_the_slow_task(demo: Demo, *, since: float = 0.0) -> None:
+    """Wait until an execution of it runs; one that was killed before ``since`` (seconds of the epoch) is none."""
     deadline = time.monotonic() + 90
-    while not running_logs(demo):
+    logs = demo.home / "airflow" / "logs" / "dag_id=debr"
+    while not any(is_running(log, since) for log in logs.glob("*/task_id=slow/*.log")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -98,7 +101,7 @@ def no_execution_overlaps(demo: Demo, killed: list[float]) -> None:
 
 
 def test_killed_whole_and_started_again(tmp_path: Path, start_demo: Callable[..., Demo]) -> None:
-    make_repository(tmp_path / "source" / "work", {"peach.yaml": TASKS, "job.py": CODE})
+    make_team(tmp_path / "source" / "work", {"peach.yaml": TASKS, "job.py": CODE})
     demo = start_demo(tmp_path / "home", tmp_path / "source")
     demo.wait_for(is_task("quick"), seconds=180)
     in_the_middle_of_the_slow_task(demo)
@@ -119,27 +122,27 @@ def test_killed_whole_and_started_again(tmp_path: Path, start_demo: Callable[...
     no_execution_overlaps(demo, killed)
 
 
-@pytest.mark.parametrize(
-    "victim",
-    [
-        r"^\S+ -m airflow scheduler|airflow scheduler -- ",
-        r"^\S+ -m airflow dag-processor",
-        r"airflow worker -- (LocalExecutor: )?[0-9a-f]{8}-",
-    ],
-    ids=["scheduler", "dag-processor", "worker"],
-)
-def test_one_process_killed(tmp_path: Path, start_demo: Callable[..., Demo], victim: str) -> None:
-    make_repository(tmp_path / "source" / "work", {"peach.yaml": TASKS, "job.py": CODE})
+VICTIMS = {
+    "worker": r"airflow worker -- (LocalExecutor: )?[0-9a-f]{8}-",
+    "dag-processor": r"^\S+ -m airflow dag-processor",
+    "scheduler": r"^\S+ -m airflow scheduler|airflow scheduler -- ",
+}
+
+
+def test_one_process_killed_after_the_other(tmp_path: Path, start_demo: Callable[..., Demo]) -> None:
+    make_team(tmp_path / "source" / "work", {"peach.yaml": TASKS, "job.py": CODE})
     demo = start_demo(tmp_path / "home", tmp_path / "source")
     demo.wait_for(is_task("quick"), seconds=180)
-    in_the_middle_of_the_slow_task(demo)
-    victims = pids(demo, victim)
-    assert victims
-    killed = [time.time()]
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    for name in ("quick", "slow", "quick"):
-        demo.wait_for(succeeded(name), after=len(demo.seen))
+    killed = [0.0]
+    for name, pattern in VICTIMS.items():
+        in_the_middle_of_the_slow_task(demo, since=killed[-1])
+        victims = pids(demo, pattern)
+        assert victims, name
+        killed.append(time.time())
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        for task in ("quick", "slow", "quick"):
+            demo.wait_for(succeeded(task), after=len(demo.seen))
     assert demo.stop() == 0
     killed.append(time.time())
     assert processes_mentioning(str(demo.home)) == []

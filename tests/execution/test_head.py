@@ -62,7 +62,7 @@ def world(tmp_path: Path) -> World:
 def test_the_head_is_that_of_the_moment(world: World) -> None:
     task = world.task
     assert [cell.source for cell in world.program(task).cells] == [CODE]
-    version = world.team.commit({"jobs/job.py": CODE.replace("return word", "return 2")})
+    version = world.team.commit({"jobs/job.py": CODE.replace("return word", "return 2")})[:8]
     head = world.head()
     assert (head.version, head.repository) == (version, "work")
     assert head.commit.startswith(version)
@@ -139,7 +139,7 @@ def test_code_that_cannot_run_is_told_with_version_and_remedy(
     world: World, files: dict[str, str | None], message: str
 ) -> None:
     task = world.task
-    version = world.team.commit(files)
+    version = world.team.commit(files)[:8]
     with pytest.raises(ProgramError) as raised:
         world.program(task)
     assert str(raised.value).startswith(f"work@{version}: ")
@@ -150,7 +150,7 @@ def test_code_that_cannot_run_is_told_with_version_and_remedy(
 def test_a_notebook_that_is_not_json_is_told(world: World) -> None:
     world.team.commit({"n.ipynb": notebook(CODE), "peach.yaml": CONFIGURATION.replace("jobs/job.py", "n.ipynb")})
     task = world.task
-    version = world.team.commit({"n.ipynb": "print(1)\n"})
+    version = world.team.commit({"n.ipynb": "print(1)\n"})[:8]
     with pytest.raises(ProgramError, match=rf"work@{version}: n\.ipynb:1:1: not a notebook: not JSON"):
         world.program(task)
 
@@ -190,7 +190,7 @@ def test_a_definition_that_changed_with_its_code_is_superseded(
     world: World, files: dict[str, str | None], message: str
 ) -> None:
     task = world.task
-    version = world.team.commit(files)
+    version = world.team.commit(files)[:8]
     with pytest.raises(SupersededError) as raised:
         world.program(task)
     assert str(raised.value).startswith("task first ")
@@ -216,7 +216,7 @@ def test_a_task_that_moved_to_another_file_is_the_same_task(world: World) -> Non
 def test_an_unreadable_definition_hides_no_failure(world: World, broken: str) -> None:
     """The catalogue keeps the last valid one, so what is wrong with that one is to be seen."""
     task = world.task
-    version = world.team.commit({**GONE, "peach.yaml": broken})
+    version = world.team.commit({**GONE, "peach.yaml": broken})[:8]
     with pytest.raises(ProgramError, match=f"work@{version}: jobs/job.py: no such file"):
         world.program(task)
     # As the next sync sees it.

@@ -125,7 +125,7 @@ def world(tmp_path: Path) -> World:
 def test_each_run_executes_the_head_of_its_moment_without_any_sync(world: World) -> None:
     organisation = world.organisation()
     first = world.run(organisation)
-    version = world.team.commit({"job.py": CODE.replace("the word is", "changed:")})
+    version = world.team.commit({"job.py": CODE.replace("the word is", "changed:")})[:8]
     second = world.run(organisation)
     assert (first.status, first.reason, first.value) == ("success", "ok", "one")
     assert "the word is one" in first.log
@@ -221,7 +221,7 @@ def test_what_is_missing_at_the_head_is_said_with_place_and_remedy(
     world: World, files: dict[str, str | None], reason: str
 ) -> None:
     organisation = world.organisation()
-    version = world.team.commit(files)
+    version = world.team.commit(files)[:8]
     ran = world.run(organisation)
     assert (ran.status, ran.reason) == ("failed", f"work@{version}: {reason}")
     assert ran.log == [f"debr/first: {ran.reason}"]
@@ -230,7 +230,7 @@ def test_what_is_missing_at_the_head_is_said_with_place_and_remedy(
 
 def test_a_definition_that_was_replaced_in_the_meantime_is_no_failure(world: World) -> None:
     organisation = world.organisation()
-    version = world.team.commit({"job.py": None, "peach.yaml": "codops: debr\ntasks: {}\n"})
+    version = world.team.commit({"job.py": None, "peach.yaml": "codops: debr\ntasks: {}\n"})[:8]
     ran = world.run(organisation)
     assert ran.status == "superseded"
     assert ran.reason.startswith(f"task first is no longer defined in work@{version}: ")

@@ -168,7 +168,7 @@ def test_an_execution_finds_a_damaged_mirror_and_runs(world: World, damage: Call
 
     assert (outcome.status, outcome.value) == ("success", "all is well"), log
     # And what comes next finds nothing of it, with nobody's hand.
-    version = world.team.commit({"new.txt": damage.__name__})
+    version = world.team.commit({"new.txt": damage.__name__})[:8]
     assert world.mirror.fetch(30).version == version
     assert world.mirror.git().fsck("--no-dangling") == ""
 

@@ -62,7 +62,7 @@ class Platform:
 
     def commit(self, files: dict[str, str | None]) -> str:
         """Commit and sync."""
-        version = self.team.commit(files)
+        version = self.team.commit(files)[:8]
         self.sync()
         return version
 

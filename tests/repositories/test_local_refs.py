@@ -12,18 +12,19 @@ from airflow_peach.repositories.remote import RemoteHead, ask_remote
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.repositories.conftest import MakeRemote, Remote
+    from tests.repositories.conftest import MakeRemote
+    from tests.team import Team
 
 
 def as_git_says(path: Path, branch: str = "master") -> RemoteHead:
     return ask_remote(str(path), branch, time.monotonic() + 20)
 
 
-def packed(remote: Remote) -> None:
+def packed(remote: Team) -> None:
     remote.git("pack-refs", "--all")
 
 
-def bare(remote: Remote) -> None:
+def bare(remote: Team) -> None:
     remote.git("config", "core.bare", "true")
     git = remote.path / ".git"
     for path in list(git.iterdir()):
@@ -42,7 +43,7 @@ def test_it_says_what_git_says(make_remote: MakeRemote, branch: str, change: Any
     assert local_head(remote.path, "master") == as_git_says(remote.path)
 
 
-def test_a_loose_ref_is_newer_than_a_packed_one(remote: Remote) -> None:
+def test_a_loose_ref_is_newer_than_a_packed_one(remote: Team) -> None:
     remote.commit({"a": "1"})
     packed(remote)
     commit = remote.commit({"a": "2"})
@@ -50,7 +51,7 @@ def test_a_loose_ref_is_newer_than_a_packed_one(remote: Remote) -> None:
     assert local_head(remote.path, "master") == RemoteHead(commit, "refs/heads/master", "master")
 
 
-def test_a_branch_that_ends_alike_is_another(remote: Remote) -> None:
+def test_a_branch_that_ends_alike_is_another(remote: Team) -> None:
     remote.commit({"a": "1"})
     remote.git("checkout", "--quiet", "-b", "x/refs/heads/main")
     remote.commit({"a": "2"})
