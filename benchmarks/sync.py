@@ -1,10 +1,11 @@
 """What a sync of many repositories costs: the first, one without a change, one with ten changes.
 
-    python benchmarks/sync.py [--repositories 1000] [--history 1] [--keep FOLDER] [--build]
+    python benchmarks/sync.py [--repositories 1000] [--history 1] [--keep FOLDER] [--build] [--alone]
 
 Repositories on a GitLab in a process of its own on this machine (``tests/gitlab_server.py``: HTTP, a token,
 ``git http-backend``), every twentieth with 20 configuration files, the others with one; --history commits in each.
-With --keep they stay in FOLDER for the next run; --build makes them there and measures nothing.
+With --keep they stay in FOLDER for the next run; --build makes them there and measures nothing. --alone compares
+with nothing.
 
 Compared, in one run, with a ``git fetch`` of each mirror one after the other, and with Airflow's own
 ``GitDagBundle.refresh()`` of each, where ``apache-airflow-providers-git`` is installed. Figures of one machine mean
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.gitlab_server import GitLabServer
+
+    from airflow_peach.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "benchmark-token"  # noqa: S105 - of a server of our own
@@ -94,6 +97,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=1)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--build", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp())
     os.environ["GITLAB_TOKEN"] = TOKEN
@@ -102,7 +106,12 @@ def main() -> None:
     with serving(folder, options.repositories, options.history) as (url, change):
         said("repositories are there", time.monotonic() - began)
         if not options.build:
-            measure(root, url, options.repositories, change)
+            platform_file = root / "platform.yaml"
+            platform_file.write_text(f"sources: [{{gitlab: {{url: '{url}', token_variable: GITLAB_TOKEN}}}}]\n")
+            settings = load_settings(home=root / "home", platform_file=platform_file)
+            unchanged, ten = measure(settings, options.repositories, change)
+            if not options.alone:
+                compare(root, url, options.repositories, change, unchanged=unchanged, ten=ten)
 
 
 @contextlib.contextmanager
@@ -126,11 +135,8 @@ def serving(folder: Path, repositories: int, history: int) -> Iterator[tuple[str
             server.kill()
 
 
-def measure(root: Path, url: str, repositories: int, change: Callable[[int, str], None]) -> None:
-    """Measure the syncs and what they are compared with."""
-    platform_file = root / "platform.yaml"
-    platform_file.write_text(f"sources: [{{gitlab: {{url: '{url}', token_variable: GITLAB_TOKEN}}}}]\n")
-    settings = load_settings(home=root / "home", platform_file=platform_file)
+def measure(settings: Settings, repositories: int, change: Callable[[int, str], None]) -> tuple[float, float]:
+    """Measure the syncs; return the seconds of one without a change, and of one with ten."""
 
     def synced() -> SyncReport:
         report = sync(settings)
@@ -154,7 +160,13 @@ def measure(root: Path, url: str, repositories: int, change: Callable[[int, str]
     said("no change, `peach sync` as a program", time.monotonic() - began)
     for what, who in (("memory", resource.RUSAGE_SELF), ("memory of its largest child", resource.RUSAGE_CHILDREN)):
         print(f"{what:36} {resource.getrusage(who).ru_maxrss / 1024:9.0f} MB")
+    return unchanged, ten
 
+
+def compare(
+    root: Path, url: str, repositories: int, change: Callable[[int, str], None], *, unchanged: float, ten: float
+) -> None:
+    """Measure what the syncs are compared with."""
     sample = min(SAMPLE, repositories)
     fetch = each_of(sample, lambda number: git_fetch(root, url, number)) * repositories
     said("(a) git fetch, one by one", fetch)

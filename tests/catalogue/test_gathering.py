@@ -13,8 +13,11 @@ import pytest
 from tests.catalogue.conftest import NOTEBOOK
 from tests.git_host import Failure, wait_until
 
+from airflow_peach.catalogue import gathering
 from airflow_peach.catalogue.store import current_snapshot, read_catalogue, read_statuses
 from airflow_peach.catalogue.sync import SyncReport, sync
+from airflow_peach.repositories import git_environment
+from airflow_peach.repositories.sources import host_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,6 +224,50 @@ class TestBadDays:
         assert sum("does not answer" in error for error in errors) >= 32
         gitlab.failures.clear()
         assert not [each.error for each in sync(with_gitlab).repositories if each.error]
+
+    def test_a_host_that_stays_silent_is_only_asked_whether_it_is_back(
+        self, gitlab: GitLabServer, with_gitlab: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(host_source, "SILENCE_SECONDS", 2.0)
+        monkeypatch.setattr(host_source, "_PROBE_SECONDS", 0.3)
+        configure(gitlab.repository("team/x", visibility="internal"), "debr", "a")
+        sync(with_gitlab)
+        gitlab.failures.append(Failure("projects", "hang"))
+
+        reports = [sync(with_gitlab) for _ in range(2)]
+
+        assert reports[0].seconds > 2 > reports[1].seconds
+        assert reports[0].problems == reports[1].problems
+        gitlab.failures.clear()
+        assert sync(with_gitlab).problems == ()
+        gitlab.failures.append(Failure("projects", "hang"))
+        assert sync(with_gitlab).seconds > 2
+        assert tasks(with_gitlab) == ["a"]
+
+    def test_git_that_hangs_while_the_api_answers(
+        self, gitlab: GitLabServer, with_gitlab: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(gathering, "_PROBE_SECONDS", 0.5)
+        patience = tmp_path / "git.config"
+        patience.write_text(git_environment.CONFIGURATION.read_text().replace("lowSpeedTime = 20", "lowSpeedTime = 2"))
+        monkeypatch.setitem(git_environment._FIXED, "GIT_CONFIG_GLOBAL", str(patience))
+        made = gitlab.repository("team/x", visibility="internal")
+        configure(made, "debr", "a")
+        sync(with_gitlab)
+        configure(made, "debr", "b")
+        gitlab.failures.append(Failure(r"\.git/", "hang"))
+        gitlab.seen.clear()
+
+        first, second = sync(with_gitlab), sync(with_gitlab)
+
+        assert [len(each.path.partition(".git/")[2]) > 0 for each in gitlab.requests(r"\.git/")] == [True, True]
+        assert [status.silent for status in first.repositories] == [True]
+        assert "Operation too slow" in first.repositories[0].error
+        assert second.seconds < 2
+        assert list((with_gitlab.home / "mirrors").glob("*.corrupt")) == []
+        gitlab.failures.clear()
+        sync(with_gitlab)
+        assert tasks(with_gitlab) == ["b"]
 
 
 # What a sync child of the DAG bundle does, on a home that several hosts share.

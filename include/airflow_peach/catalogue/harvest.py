@@ -104,6 +104,8 @@ def _fetch(
     try:
         remote = question.remote or mirror.ask(question.answer_seconds)
         if not mirror.holds(remote):
+            if question.remote is not None and status.silent:
+                mirror.ask(question.answer_seconds)  # its API answers; whether git does again is asked before a fetch
             head = mirror.fetch(settings.fetch_timeout_seconds, remote)
             remote = replace(remote, commit=head.commit, branch=head.branch)
     except FetchError as error:

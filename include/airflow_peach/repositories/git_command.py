@@ -15,7 +15,13 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import git
 
 from airflow_peach.processes import Completed, run
-from airflow_peach.repositories.git_environment import GitError, git_environment, redact_text
+from airflow_peach.repositories.git_environment import (
+    GitError,
+    RemoteGitError,
+    SilentRemoteError,
+    git_environment,
+    redact_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +34,9 @@ OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
 # What waits for a server, perhaps one that never answers.
 NETWORK_COMMANDS = {"fetch", "ls-remote"}
 _REASON_CHARACTERS = 500
+# How git begins when it could not speak with the remote, and what it (curl, ssh) says of one that is silent.
+_REMOTE = ("unable to access ", "RPC failed", "ssh: ", "Authentication failed", "Connection ")
+_SILENCE = ("Operation too slow", "timed out", "Timeout was reached")
 
 
 class ByteSink(Protocol):
@@ -85,11 +94,18 @@ class RepositoryGit(git.Git):
         )
         if with_exceptions and completed.returncode:
             reason = _reason(completed)
-            raise GitError(reason.replace(self._login.password, "***") if self._login else reason)
+            raise _kind(command[1], reason)(reason.replace(self._login.password, "***") if self._login else reason)
         if completed.truncated:
             raise GitError(f"git {command[1]}: more than {OUTPUT_LIMIT_BYTES} bytes of output")
         stdout = completed.text if stdout_as_string else completed.stdout
         return (completed.returncode, stdout, completed.error_text) if with_extended_output else stdout
+
+
+def _kind(command: str, reason: str) -> type[GitError]:
+    """Return whose fault it is: git's own words for a remote are few, and the same in the language that we ask for."""
+    if command not in NETWORK_COMMANDS or not reason.startswith(_REMOTE):
+        return GitError
+    return SilentRemoteError if any(words in reason for words in _SILENCE) else RemoteGitError
 
 
 def _reason(completed: Completed) -> str:

@@ -63,6 +63,14 @@ class GitError(PeachError):
     """A git command failed; the message is what git said, redacted."""
 
 
+class RemoteGitError(GitError):
+    """The remote refused, or could not be reached: nothing is wrong on this side."""
+
+
+class SilentRemoteError(RemoteGitError):
+    """The remote said nothing for so long that git gave up."""
+
+
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 

@@ -21,7 +21,13 @@ from urllib.parse import quote
 
 from airflow_peach.errors import PeachError
 from airflow_peach.processes import ProcessTimeoutError, ProgramMissingError
-from airflow_peach.repositories.git_environment import GitError, open_git, redact
+from airflow_peach.repositories.git_environment import (
+    GitError,
+    RemoteGitError,
+    SilentRemoteError,
+    open_git,
+    redact,
+)
 from airflow_peach.repositories.local_refs import read_ref
 from airflow_peach.repositories.remote import RemoteHead, ask_remote, remaining_seconds
 from airflow_peach.storage import LockedError, locked
@@ -159,6 +165,8 @@ class Mirror:
         """Turn what is expected to go wrong into a ``FetchError``."""
         try:
             yield
+        except SilentRemoteError as error:
+            raise NoAnswerError(str(self._error(str(error)))) from error
         except (GitError, LockedError, ProgramMissingError) as error:
             raise self._error(str(error)) from error
         except ProcessTimeoutError as error:
@@ -194,6 +202,8 @@ class Mirror:
         if self.path.exists() and not self._suspect.exists():
             try:
                 return self._update(self.path, remote, deadline, lock)
+            except RemoteGitError:
+                raise  # it would refuse the same for a new mirror, or be silent as long
             except GitError as error:
                 log.warning("%s: making the mirror %s anew: %s", self.address.name, self.path, error)
         return self._make_anew(remote, deadline, lock)

@@ -6,17 +6,17 @@ REST for the list (an owner's repositories, or the search for a topic), GraphQL 
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_peach.repositories.remote import HEADS, RemoteHead
 from airflow_peach.repositories.sources.host_session import (
+    TO_READ,
     HostError,
-    HostSession,
     RefusedError,
     one_line,
     status_failure,
-    told_failures,
 )
 from airflow_peach.repositories.sources.host_source import PAGE, Found, HostSource, remote_head
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_peach.repositories.address import RepositoryAddress
     from airflow_peach.repositories.login import Login
     from airflow_peach.repositories.sources.commit_status import CommitStatus
+    from airflow_peach.repositories.sources.host_session import HostSession
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class GitHubSource(HostSource):
 
     def find(self, login: Login | None, deadline: float) -> list[Found]:
         """List the repositories."""
-        with self._session(login, deadline) as session, told_failures():
+        with self._session(login, deadline) as session:
             found = (
                 [each for owner in self.settings.groups for each in self._of_owner(session, owner)]
                 if self.settings.groups
@@ -69,7 +70,7 @@ class GitHubSource(HostSource):
             return {}
         question: Any = {"query": _HEADS_QUERY, "variables": {"ids": list(ids), "ref": HEADS + branch}}
         try:
-            with self._session(login, deadline) as session, told_failures():
+            with self._session(login, deadline) as session:
                 answer = self._read(session.post(self._graphql, json=question))
         except RefusedError as error:
             answer = str(error)
@@ -91,8 +92,9 @@ class GitHubSource(HostSource):
             "description": status.description,
             **({"target_url": status.target_url} if status.target_url else {}),
         }
-        with self._session(login, deadline) as session, told_failures():
-            self._read(session.post(f"{self._api}/repos/{quote(path)}/statuses/{commit}", json=data))
+        with self._session(login, deadline) as session:
+            answer = session.post(f"{self._api}/repos/{quote(path)}/statuses/{commit}", json=data)
+            self._read(answer, rights="to write commit statuses")
 
     @property
     def _api(self) -> str:
@@ -102,12 +104,13 @@ class GitHubSource(HostSource):
     def _graphql(self) -> str:
         return f"{self._api.removesuffix('/v3')}/graphql"
 
-    def _session(self, login: Login | None, deadline: float) -> HostSession:
-        session = HostSession(self._api, deadline)
-        session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"})
-        if login:
-            session.headers["Authorization"] = f"Bearer {login.password}"
-        return session
+    @contextmanager
+    def _session(self, login: Login | None, deadline: float) -> Iterator[HostSession]:
+        with self.session(self._api, deadline) as session:
+            session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"})
+            if login:
+                session.headers["Authorization"] = f"Bearer {login.password}"
+            yield session
 
     def _of_owner(self, session: HostSession, owner: str) -> Iterator[Found]:
         """Yield an organisation's repositories with the topic, or a user's."""
@@ -141,13 +144,13 @@ class GitHubSource(HostSource):
             yield self._read(response)
             following = response.links.get("next", {}).get("url")
 
-    def _read(self, response: Any) -> Any:  # noqa: ANN401 - any JSON
+    def _read(self, response: Any, *, rights: str = TO_READ) -> Any:  # noqa: ANN401 - any JSON
         if not response.ok:
             try:
                 said = one_line(response.json().get("message", ""))
             except (ValueError, AttributeError):
                 said = ""
-            raise RefusedError(status_failure(response.status_code, said, self.token_place()))
+            raise RefusedError(status_failure(response.status_code, said, self.token_place(), rights=rights))
         return response.json()
 
 

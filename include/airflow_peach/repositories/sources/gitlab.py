@@ -16,12 +16,11 @@ import gitlab
 from airflow_peach.repositories.remote import HEADS, RemoteHead
 from airflow_peach.repositories.sources.host_session import (
     NOT_JSON,
+    TO_READ,
     HostError,
-    HostSession,
     RefusedError,
     one_line,
     status_failure,
-    told_failures,
 )
 from airflow_peach.repositories.sources.host_source import PAGE, Found, HostSource, remote_head
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TO_TELL = "to set commit statuses (scope 'api', and the role Developer in the project)"
 _ID = "gid://gitlab/Project/"
 _HEADS_QUERY = """
 query peachHeads($ids: [ID!], $ref: String!) {
@@ -115,26 +115,25 @@ class GitLabSource(HostSource):
             "description": status.description,
             **({"target_url": status.target_url} if status.target_url else {}),
         }
-        with self._client(login, deadline) as client:
+        with self._client(login, deadline, rights=_TO_TELL) as client:
             client.http_post(f"/projects/{quote(address.remote_id, safe='')}/statuses/{commit}", post_data=data)
 
     @contextmanager
-    def _client(self, login: Login | None, deadline: float) -> Iterator[gitlab.Gitlab]:
+    def _client(self, login: Login | None, deadline: float, *, rights: str = TO_READ) -> Iterator[gitlab.Gitlab]:
         """Yield python-gitlab on the host; all that it or HTTP raises becomes a ``HostError``."""
-        client = gitlab.Gitlab(
-            self.settings.url,
-            oauth_token=login.password if login else None,
-            session=HostSession(self.settings.url, deadline),
-            keep_base_url=True,
-        )
-        with client, told_failures():
+        token = login.password if login else None
+        with (
+            self.session(self.settings.url, deadline) as session,
+            gitlab.Gitlab(self.settings.url, oauth_token=token, session=session, keep_base_url=True) as client,
+        ):
             try:
                 yield client
             except gitlab.exceptions.GitlabParsingError as error:
                 raise HostError(NOT_JSON) from error
             except gitlab.exceptions.GitlabError as error:
                 said = one_line(error.error_message)
-                raise RefusedError(status_failure(error.response_code or 0, said, self.token_place())) from error
+                message = status_failure(error.response_code or 0, said, self.token_place(), rights=rights)
+                raise RefusedError(message) from error
 
 
 def _read(pages: Any) -> list[Found]:  # noqa: ANN401 - what python-gitlab made of the answer

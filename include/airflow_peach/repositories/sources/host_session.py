@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 # One connection, or one silence in the middle of an answer; the whole has its deadline.
-_SILENCE_SECONDS = 20.0
+SILENCE_SECONDS = 20.0
 _CHUNK_BYTES = 16 * 1024
 _TOO_MANY_REQUESTS = 429
 # What a host that does not say is left alone.
@@ -25,6 +25,7 @@ _DEFAULT_PAUSE_SECONDS = 60.0
 _SAID_CHARACTERS = 200
 # The same words for as long as it lasts: what is said is part of the catalogue's version.
 PAUSE = "asks for a pause (429), and is asked again when that is over"
+TO_READ = "to read the API and the repositories"
 NOT_JSON = "answered with something that is not JSON: half an answer, or a page of a proxy"
 
 
@@ -34,6 +35,13 @@ class HostError(PeachError):
 
 class RefusedError(HostError):
     """The host answered with a status that is no success."""
+
+
+class SilentHostError(HostError):
+    """The host said nothing in time."""
+
+    def __init__(self) -> None:
+        super().__init__("did not answer in time")
 
 
 class BusyHostError(HostError):
@@ -52,10 +60,12 @@ class HostSession(requests.Session):
     Args:
         url: of the host.
         deadline: in ``time.monotonic()``; of all requests together.
+        silence_seconds: how long a connection, or a piece of an answer, may take.
     """
 
-    def __init__(self, url: str, deadline: float) -> None:
+    def __init__(self, url: str, deadline: float, silence_seconds: float) -> None:
         super().__init__()
+        self._silence_seconds = silence_seconds
         self._origin = origin_of(url)
         self._deadline = deadline
 
@@ -76,7 +86,7 @@ class HostSession(requests.Session):
                 f"leads to another host, {origin_of(request.url or '')}, which is not given the token; write the "
                 "address that it leads to as 'url'"
             )
-        kwargs.update(stream=True, timeout=min(_SILENCE_SECONDS, self._remaining_seconds()))
+        kwargs.update(stream=True, timeout=min(self._silence_seconds, self._remaining_seconds()))
         response = super().send(request, **kwargs)
         if not response._content_consumed:  # noqa: SLF001 - a redirect's last response was read by the inner call
             response._content = self._read(response.raw)  # noqa: SLF001 - as requests itself does
@@ -96,7 +106,7 @@ class HostSession(requests.Session):
     def _remaining_seconds(self) -> float:
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
-            raise HostError("did not answer in time")
+            raise SilentHostError
         return remaining
 
 
@@ -106,13 +116,13 @@ def told_failures() -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.TimeoutError as error:
-        raise HostError("did not answer in time") from error
+        raise SilentHostError from error
     except (urllib3.exceptions.HTTPError, requests.exceptions.ChunkedEncodingError) as error:
         raise HostError("broke off in the middle of its answer") from error
     except requests.exceptions.JSONDecodeError as error:
         raise HostError(NOT_JSON) from error
     except requests.Timeout as error:
-        raise HostError("did not answer in time") from error
+        raise SilentHostError from error
     except requests.exceptions.SSLError as error:
         raise HostError(f"has a certificate that is not trusted: {_cause(error)}") from error
     except requests.RequestException as error:
@@ -138,20 +148,21 @@ def _pause_seconds(response: requests.Response) -> float:
         return _DEFAULT_PAUSE_SECONDS
 
 
-def status_failure(status: int, said: str, token: str) -> str:
+def status_failure(status: int, said: str, token: str, *, rights: str = TO_READ) -> str:
     """Return what a status code means for the platform's operator.
 
     Args:
         status: HTTP status code.
         said: what the host said with it.
         token: where the token comes from, in words; empty where there is none.
+        rights: that were needed.
     """
     said = f"{status}, {said}" if said else str(status)
     where = f" into {token}" if token else " into an Airflow connection, and its id in 'connection'"
     if status == 401:  # noqa: PLR2004 - HTTP's own
         return f"refuses the token ({said}): it is wrong, revoked or expired; make a new one and put it{where}"
     if status == 403:  # noqa: PLR2004 - HTTP's own
-        return f"forbids it ({said}): the token lacks a right; make one with the rights to read, and put it{where}"
+        return f"forbids it ({said}): the token lacks a right; make one with the right {rights}, and put it{where}"
     if status == 404:  # noqa: PLR2004 - HTTP's own
         return f"knows nothing there ({said}): the url or a group is misspelt, or the token's user may not see it"
     if status >= 500:  # noqa: PLR2004 - HTTP's own

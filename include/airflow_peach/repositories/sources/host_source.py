@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
@@ -15,11 +16,19 @@ from airflow_peach.repositories.address import AddressError, RepositoryAddress, 
 from airflow_peach.repositories.login import find_login
 from airflow_peach.repositories.remote import HEADS, RemoteHead
 from airflow_peach.repositories.sources.discovery import Discovery, failed
-from airflow_peach.repositories.sources.host_session import PAUSE, BusyHostError, HostError
+from airflow_peach.repositories.sources.host_session import (
+    PAUSE,
+    SILENCE_SECONDS,
+    BusyHostError,
+    HostError,
+    HostSession,
+    SilentHostError,
+    told_failures,
+)
 from airflow_peach.repositories.sources.pause import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_peach.authoring.platform.definitions import HostSourceSettings
@@ -29,6 +38,8 @@ if TYPE_CHECKING:
 # Both hosts' limit of a page, and of nodes in one GraphQL question.
 PAGE = 100
 _PARALLEL_QUESTIONS = 4
+# How long a host that said nothing the last time may say nothing this time.
+_PROBE_SECONDS = 5.0
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -58,6 +69,7 @@ class HostSource(ABC):
         self._credentials = credentials
         self.wants_feedback = settings.feedback
         self._pause = Pause(home, self.id)
+        self._silence_seconds = SILENCE_SECONDS
 
     @abstractmethod
     def find(self, login: Login | None, deadline: float) -> Iterable[Found]:
@@ -81,6 +93,9 @@ class HostSource(ABC):
 
     def discover(self, deadline: float) -> Discovery:
         """List the repositories. Whatever goes wrong is a failed discovery."""
+        # Of a host that is away each sync would wait for its full time, and what is asked for meanwhile with it.
+        was_silent = self._pause.was_silent()
+        self._silence_seconds = _PROBE_SECONDS if was_silent else SILENCE_SECONDS
         try:
             self._keep_pause()
             login = self.login()
@@ -88,8 +103,13 @@ class HostSource(ABC):
         except BusyHostError as error:
             self._pause.begin(error.pause_seconds)
             return self._failed(error)
+        except SilentHostError as error:
+            if not was_silent:
+                self._pause.note_silence()
+            return self._failed(error)
         except PeachError as error:
             return self._failed(error)
+        self._pause.note_answer()
         return self._discovery(found, login)
 
     def heads(self, addresses: Sequence[RepositoryAddress], branch: str, deadline: float) -> Mapping[str, RemoteHead]:
@@ -117,6 +137,12 @@ class HostSource(ABC):
         except BusyHostError as error:
             self._pause.begin(error.pause_seconds)
             raise
+
+    @contextmanager
+    def session(self, url: str, deadline: float) -> Iterator[HostSession]:
+        """Yield HTTP with the host at ``url``; all that it raises becomes a ``HostError``."""
+        with HostSession(url, deadline, self._silence_seconds) as session, told_failures():
+            yield session
 
     def token_place(self) -> str:
         """Return where the token comes from, in words; empty where there is none."""
