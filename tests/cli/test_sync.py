@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,6 +190,28 @@ def test_watch_prints_what_is_new_and_ends_when_asked(watch: Watch, news: Team, 
     assert watch.process.wait(PATIENCE_SECONDS) == 0
     assert ["changed: debr" in line for line in watch.lines()] == [True, True]
     assert watch.error_lines() == []
+
+
+def test_watch_tells_what_is_new_of_what_is_wrong(watch: Watch, news: Team) -> None:
+    def lines_after_commit(count: int) -> list[str]:
+        before = len(watch.lines())
+        news.commit()
+        watch.wait_for(lambda: len(watch.lines()) == before + count)
+        return [re.sub(r"@[0-9a-f]{8}", "", line) for line in watch.lines()[before:]]
+
+    watch.wait_for(lambda: len(watch.lines()) == 1)
+    first = "news:peach.conf/a.yaml:2:13: tasks.a.notebok: unknown key; did you mean 'notebook'?"
+    news.write("peach.conf/a.yaml", "codops: debr\ntasks: {a: {notebok: n.ipynb, notebook: n.ipynb, method: task}}\n")
+    assert lines_after_commit(2)[0] == f"✘ {first}"
+
+    second = "news:peach.conf/b.yaml:2:13: tasks.b.methud: unknown key; did you mean 'method'?"
+    news.write("peach.conf/b.yaml", "codops: debr\ntasks: {b: {methud: task, notebook: n.ipynb, method: task}}\n")
+    assert lines_after_commit(2)[0] == f"✘ {second}"
+
+    news.write("peach.conf/a.yaml", "codops: debr\n")
+    told, counted = lines_after_commit(2)
+    assert told == f"✔ no longer: {first}"
+    assert "1 problem" in counted
 
 
 def test_watch_tells_a_lasting_failure_once_and_goes_on(watch: Watch, news: Team, home: Path, platform: Path) -> None:

@@ -154,7 +154,7 @@ def test_an_unreachable_host_is_said_in_one_line(tmp_path: Path) -> None:
     mirror = Mirror(tmp_path, RepositoryAddress("x", "http://127.0.0.1:9/x.git"), "master")
 
     with pytest.raises(
-        FetchError, match=r"^x: cannot be fetched from http://127\.0\.0\.1:9/x\.git: unable to "
+        FetchError, match=r"^x: cannot be fetched from http://127\.0\.0\.1:9/x\.git: Failed to connect to 127\.0\.0\.1"
     ) as caught:
         mirror.fetch(LIMIT)
 

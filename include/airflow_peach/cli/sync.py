@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -44,8 +45,8 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     Repositories are those of the platform file's sources, or of --source. The catalogue is what Airflow's DAGs are
     built from; a running Airflow takes up a change within seconds.
 
-    With --watch, until Ctrl-C or SIGTERM: a line is printed when something changes, and a sync that fails is told
-    on standard error and tried again.
+    With --watch, until Ctrl-C or SIGTERM: a line is printed when something changes, with the problems that are new and
+    those that are no longer; a sync that fails is told on standard error and tried again.
 
     With --format json, each sync is an object on a line of its own: repositories, organisations, changed (codops whose
     catalogue was written or removed), gone (repositories that their source no longer names, each with name, source, and
@@ -57,9 +58,9 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     if watch and no_wait:
         raise click.UsageError("--watch and --no-wait exclude each other")
     settings = load_settings(home=home.absolute() if home else None)
-    show = _as_json if output_format == "json" else _as_text
+    as_json = output_format == "json"
     if watch:
-        _watch(settings, source, show, quiet=output_format == "text")
+        _watch(settings, source, as_json=as_json)
         return 0
     try:
         with _progress_bar(output_format) as progress:
@@ -70,8 +71,8 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
         if no_wait:
             return 0
         raise
-    show(report)
-    return 1 if report.problems or _errors(report) else 0
+    click.echo(_as_json(report) if as_json else _as_text(report))
+    return 1 if _wrong(report) else 0
 
 
 def _progress_bar(output_format: str) -> contextlib.AbstractContextManager[Callable[[Progress], None] | None]:
@@ -82,22 +83,23 @@ def _progress_bar(output_format: str) -> contextlib.AbstractContextManager[Calla
     return ProgressBar()
 
 
-def _watch(settings: Settings, source: Path | None, show: Callable[[SyncReport], None], *, quiet: bool) -> None:
-    """Sync for ever. ``quiet``: show only the first report and those that say something new."""
+def _watch(settings: Settings, source: Path | None, *, as_json: bool) -> None:
+    """Sync for ever. As text, after the first report, only what is new is shown."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     repeated = _Repeated()
     for handler in logging.getLogger().handlers:
         handler.addFilter(repeated)
-    shown: object = None
+    before: SyncReport | None = None
 
     def on_report(report: SyncReport) -> None:
-        nonlocal shown
-        now = (report.version, report.problems, _errors(report))
-        if not quiet or now != shown:
-            show(report)
-        shown = now
+        nonlocal before
+        if as_json:
+            click.echo(_as_json(report))
+        elif before is None or (report.version, _wrong(report)) != (before.version, _wrong(before)):
+            click.echo(_as_text(report, before))
+        before = report
         repeated.next_round()
 
     catalogue_sync.watch(settings, stop, source=source, on_report=on_report, credentials=connection_login)
@@ -121,27 +123,31 @@ class _Repeated(logging.Filter):
         self._before, self._now = self._now, set()
 
 
-def _errors(report: SyncReport) -> tuple[str, ...]:
-    return tuple(status.error for status in report.repositories if status.error)
+def _wrong(report: SyncReport) -> dict[object, str]:
+    """Return a line for all that is wrong; by what stays the same while it is, whatever else is committed."""
+    wrong: dict[object, str] = {status.error: status.error for status in report.repositories if status.error}
+    for each in report.problems:
+        wrong[replace(each, place=replace(each.place, version=""))] = str(each)
+    return wrong
 
 
-def _as_json(report: SyncReport) -> None:
+def _as_json(report: SyncReport) -> str:
     data = {
         **dataclasses.asdict(report),
         "repositories": [output.repository_data(status) for status in report.repositories],
         "problems": [output.problem_data(problem) for problem in report.problems],
     }
-    click.echo(json.dumps(data))
+    return json.dumps(data)
 
 
-def _as_text(report: SyncReport) -> None:
-    for gone in report.gone:
-        click.echo(f"- {gone}")
-    for line in (*_errors(report), *report.problems):
-        click.echo(output.bad(line))
+def _as_text(report: SyncReport, before: SyncReport | None = None) -> str:
+    """Return what went, what is wrong, and a line that counts; of what is wrong what was not so ``before``."""
+    wrong, known = _wrong(report), _wrong(before) if before else {}
+    lines = [f"- {gone}" for gone in report.gone]
+    lines += [output.bad(line) for what, line in wrong.items() if what not in known]
+    lines += [output.good(f"no longer: {line}") for what, line in known.items() if what not in wrong]
     repositories = output.count(len(report.repositories), "repository", "repositories")
-    problems = output.count(len(report.problems) + len(_errors(report)), "problem")
+    problems = output.count(len(wrong), "problem")
     changed = f", changed: {', '.join(report.changed)}" if report.changed else ""
-    click.echo(
-        f"{dt.datetime.now().astimezone():%H:%M:%S} {repositories}, {problems}{changed} ({report.seconds:.1f} s)"
-    )
+    now = dt.datetime.now().astimezone()
+    return "\n".join([*lines, f"{now:%H:%M:%S} {repositories}, {problems}{changed} ({report.seconds:.1f} s)"])

@@ -9,6 +9,7 @@ Import this module where git is called, not at the top: GitPython takes a tenth 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +37,7 @@ NETWORK_COMMANDS = {"fetch", "ls-remote"}
 _REASON_CHARACTERS = 500
 # How git begins when it could not speak with the remote, and what it (curl, ssh) says of one that is silent.
 _REMOTE = ("unable to access ", "RPC failed", "ssh: ", "Authentication failed", "Connection ")
+_UNABLE = re.compile(r"^unable to access '[^']*': ")
 _SILENCE = ("Operation too slow", "timed out", "Timeout was reached")
 
 
@@ -94,7 +96,9 @@ class RepositoryGit(git.Git):
         )
         if with_exceptions and completed.returncode:
             reason = _reason(completed)
-            raise _kind(command[1], reason)(reason.replace(self._login.password, "***") if self._login else reason)
+            kind = _kind(command[1], reason)
+            told = _told(kind, reason)
+            raise kind(told.replace(self._login.password, "***") if self._login else told)
         if completed.truncated:
             raise GitError(f"git {command[1]}: more than {OUTPUT_LIMIT_BYTES} bytes of output")
         stdout = completed.text if stdout_as_string else completed.stdout
@@ -115,3 +119,8 @@ def _reason(completed: Completed) -> str:
     if not said:
         return f"git ended with exit code {completed.returncode} and said nothing"
     return redact_text(said[0].removeprefix("fatal: ").removeprefix("error: "))[:_REASON_CHARACTERS]
+
+
+def _told(kind: type[GitError], reason: str) -> str:
+    """Return git's reason without what our own messages say around it: the address."""
+    return "no answer for 20 s" if kind is SilentRemoteError and "too slow" in reason else _UNABLE.sub("", reason)
