@@ -48,6 +48,9 @@ def cells(*sources: str) -> list[Cell]:
         "match x:\n    case 1:\n        def task(): pass",
         "%matplotlib inline\n!pip list\ndef task(): pass",
         "%%time\ndef task(): pass",
+        "%time task = make()",
+        "def make():\n    global task\n    task = partial(run)\nmake()",
+        "if False:\n    pass\nelse:\n    def task(): pass",
     ],
 )
 def test_what_defines_an_entry_function(source: str) -> None:
@@ -72,6 +75,13 @@ def test_what_defines_an_entry_function(source: str) -> None:
         "%%writefile task.py\ndef task(): pass",
         "# def task(): pass",
         "def task(: pass",
+        "def task(): pass\ndel task",
+        "def make():\n    global task\n    task = partial(run)",
+        "if TYPE_CHECKING:\n    from tasks import task",
+        "while not True:\n    def task(): pass",
+        "task = 1 + x",
+        "task = -x",
+        "task = 'a' if x else None",
     ],
 )
 def test_what_does_not(source: str) -> None:
@@ -85,6 +95,15 @@ def test_the_last_definition_counts_as_in_a_kernel() -> None:
     assert entry.cell.number == 2
     assert check_arguments(entry, []) != []
     assert find_entry_function(cells("def task(): pass\n\ntask = wrap(task)"), "task").line == 3
+
+
+def test_which_of_two_branches_defines_it_is_not_known() -> None:
+    entry = find_entry_function(
+        cells("try:\n    from fast import task\nexcept ImportError:\n    def task(a): pass"), "task"
+    )
+    assert check_arguments(entry, ["b"]) == []
+    entry = find_entry_function(cells("if x:\n    def task(a): pass\nelse:\n    def task(a): pass"), "task")
+    assert check_arguments(entry, ["b"]) != []
 
 
 def test_a_coroutine_is_known() -> None:

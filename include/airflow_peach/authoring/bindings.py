@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from airflow_peach.authoring.cell_source import parse
+from airflow_peach.authoring.conditions import is_always, is_never
+from airflow_peach.authoring.magic_calls import magic_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +27,7 @@ _NEVER_CALLABLE = (
     ast.SetComp,
     ast.GeneratorExp,
     ast.Compare,
+    ast.UnaryOp,
 )
 
 STAR = "*"
@@ -64,9 +69,38 @@ class Binding:
 
 
 def bindings(tree: ast.Module) -> Iterator[Binding]:
-    """Yield what may be called, in the order of the cell; ``*`` stands for ``from x import *``."""
+    """Yield what may be called after the cell, in its order; ``*`` stands for ``from x import *``."""
+    called = _called(tree)
+    found: list[Binding] = []
     for statement in tree.body:
-        yield from _of_statement(statement)
+        if isinstance(statement, ast.Delete):
+            deleted = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            found = [binding for binding in found if binding.name not in deleted]
+        found += _one_of_many(list(_of_statement(statement)))
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name in called:
+            found += _made_by_calling(statement)
+    yield from found
+
+
+def _one_of_many(found: list[Binding]) -> Iterator[Binding]:
+    """Yield the bindings of one statement; which of several for one name is the last to run, cannot be seen."""
+    for binding in found:
+        others = {(each.signature, each.is_async) for each in found if each.name == binding.name}
+        yield binding if len(others) == 1 else replace(binding, signature=None)
+
+
+def _called(tree: ast.Module) -> set[str]:
+    """Return the names of what the cell's own statements call without more ado."""
+    calls = [statement.value for statement in tree.body if isinstance(statement, (ast.Expr, ast.Assign))]
+    return {each.func.id for each in calls if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
+
+
+def _made_by_calling(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Binding]:
+    """Yield what a function, called by its cell, binds there: the names that it declares ``global``."""
+    names = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    if names:
+        inside = (binding for statement in function.body for binding in _of_statement(statement))
+        yield from (binding for binding in inside if binding.name in names)
 
 
 def _of_statement(statement: ast.stmt) -> Iterator[Binding]:
@@ -89,24 +123,46 @@ def _of_statement(statement: ast.stmt) -> Iterator[Binding]:
             yield from _of_assignment(target, statement.value)
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
         yield from _of_assignment(statement.target, statement.value)
+    yield from _timed(statement)
     yield from _walrus(statement)
     for block in _blocks(statement):
         for inner in block:
             yield from _of_statement(inner)
 
 
+def _timed(statement: ast.stmt) -> Iterator[Binding]:
+    """Yield what ``%time task = make()`` binds."""
+    call = magic_call(statement)
+    if call is not None and call.name == "time" and not call.is_cell:
+        tree = parse(call.text)
+        for inner in tree.body if isinstance(tree, ast.Module) else ():
+            yield from (replace(binding, line=statement.lineno) for binding in _of_statement(inner))
+
+
 def _of_assignment(target: ast.expr, value: ast.expr) -> Iterator[Binding]:
     if isinstance(target, ast.Name):
         if isinstance(value, ast.Lambda):
             yield Binding(target.id, target.lineno, signature=_signature(value.args))
-        elif not isinstance(value, _NEVER_CALLABLE):
+        elif not _is_never_callable(value):
             yield Binding(target.id, target.lineno)
+    elif isinstance(target, ast.Starred) and not isinstance(target.value, ast.Name):  # a name gets a list
+        yield from _of_assignment(target.value, _unknown(target))
     elif isinstance(target, (ast.Tuple, ast.List)):
         values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-        matched = len(values) == len(target.elts) and not any(isinstance(v, ast.Starred) for v in values)
+        starred = any(isinstance(each, ast.Starred) for each in (*values, *target.elts))
+        matched = len(values) == len(target.elts) and not starred
         for position, item in enumerate(target.elts):
             # An unpacked call may give anything.
             yield from _of_assignment(item, values[position] if matched else _unknown(item))
+
+
+def _is_never_callable(value: ast.expr) -> bool:
+    """Whether the value cannot be called for sure."""
+    if isinstance(value, ast.IfExp):
+        return _is_never_callable(value.body) and _is_never_callable(value.orelse)
+    if isinstance(value, ast.BinOp):
+        return _is_never_callable(value.left) or _is_never_callable(value.right)
+    return isinstance(value, _NEVER_CALLABLE)
 
 
 def _unknown(item: ast.expr) -> ast.expr:
@@ -129,7 +185,10 @@ def _walrus(statement: ast.stmt) -> Iterator[Binding]:
 
 def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
     """Yield the blocks that run in the same namespace: of if, for, while, with, try and match."""
-    if isinstance(statement, (ast.If, ast.For, ast.AsyncFor, ast.While)):
+    if isinstance(statement, (ast.If, ast.While)):
+        yield from [] if is_never(statement.test) else [statement.body]
+        yield from [] if is_always(statement.test) else [statement.orelse]
+    elif isinstance(statement, (ast.For, ast.AsyncFor)):
         yield from (statement.body, statement.orelse)
     elif isinstance(statement, (ast.With, ast.AsyncWith)):
         yield statement.body

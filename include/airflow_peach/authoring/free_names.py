@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_peach.authoring.conditions import is_always, is_never
 from airflow_peach.authoring.magic_calls import MagicCall, magic_call, shell_method
 from airflow_peach.authoring.scopes import Collector, Deferred, Scope, Use, catches_name_errors
 
@@ -121,15 +122,16 @@ class _TopLevel:
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.If):
             self._now(node.test)
-            # Never run, or by a type checker alone.
-            if not _is_false(node.test):
+            if not is_never(node.test):
                 self.statements(node.body)
-            self.statements(node.orelse)
+            if not is_always(node.test):
+                self.statements(node.orelse)
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
             self._now(*((node.test,) if isinstance(node, ast.While) else (node.iter, node.target)))
             # A name that the body binds is there in the next round.
-            self._bind_all(node.body)
-            self.statements((*node.body, *node.orelse))
+            body = [] if isinstance(node, ast.While) and is_never(node.test) else node.body
+            self._bind_all(body)
+            self.statements((*body, *node.orelse))
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             self._now(*node.items)
             self.statements(node.body)
@@ -206,10 +208,3 @@ def _walrus(nodes: Iterable[ast.AST | None]) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.NamedExpr)
     }
-
-
-def _is_false(test: ast.expr) -> bool:
-    if isinstance(test, ast.Constant):
-        return not test.value
-    name = test.id if isinstance(test, ast.Name) else test.attr if isinstance(test, ast.Attribute) else ""
-    return name == "TYPE_CHECKING"

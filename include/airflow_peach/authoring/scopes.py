@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_peach.authoring.conditions import is_always, is_never
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -145,18 +147,36 @@ class Collector(ast.NodeVisitor):
             self.scope.binds.add(node.name)
         self.visit_all((node.type, *node.body))
 
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        (self._perhaps if is_never(node.test) else self.visit_all)(node.body)
+        (self._perhaps if is_always(node.test) else self.visit_all)(node.orelse)
+
+    def visit_While(self, node: ast.While) -> None:
+        self.visit(node.test)
+        (self._perhaps if is_never(node.test) else self.visit_all)(node.body)
+        self.visit_all(node.orelse)
+
     def visit_Try(self, node: ast.Try) -> None:
         before = len(self.scope.uses)
         self.visit_all(node.body)
         if catches_name_errors(node):
             del self.scope.uses[before:]
-        # What is done about an error, or when a try has succeeded, may never be.
+        # What is done about an error, or when a try has succeeded.
+        self._perhaps((*node.handlers, *node.orelse))
+        self.visit_all(node.finalbody)
+
+    def _perhaps(self, nodes: Iterable[ast.AST | None]) -> None:
+        """Take up what may never run: it binds names all the same, but needs none for sure."""
         maybe = self.scope.inner()
-        Collector(maybe, in_function=self._in_function).visit_all((*node.handlers, *node.orelse))
+        Collector(maybe, in_function=self._in_function).visit_all(nodes)
         self.scope.binds |= maybe.binds
         self.scope.module_binds |= maybe.module_binds
         self.scope.outer |= maybe.outer
-        self.visit_all(node.finalbody)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.visit(node.test)
+        self._perhaps([node.msg])  # said of a failure
 
     def visit_MatchAs(self, node: ast.MatchAs) -> None:
         self._pattern(node, node.name)
