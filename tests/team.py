@@ -29,11 +29,16 @@ IDENTITY = {
 }
 
 
+def git_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of somebody who works in ``folder`` and has configured nothing."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **IDENTITY}
+
+
 def run_git(folder: Path, *arguments: str, data: bytes | None = None) -> str:
     """Run git in ``folder`` as somebody who has configured nothing; return what it printed."""
     completed = subprocess.run(
         ["git", "-C", str(folder), *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **IDENTITY},
+        env=git_environment(folder),
         input=data,
         capture_output=True,
         check=False,

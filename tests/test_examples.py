@@ -3,28 +3,23 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from tests.both_ways import BothWays, comparable
+from tests.team import Team, synced
 
-from airflow_peach.authoring.entry_function import extract
 from airflow_peach.authoring.repository import read_repository
 from airflow_peach.authoring.work_tree import WorkTreeFiles
-from airflow_peach.catalogue.model import Requirement
-from airflow_peach.execution.confinement import confinement
-from airflow_peach.execution.environments.store import EnvironmentStore
-from airflow_peach.execution.execute import execute
-from airflow_peach.execution.request import ExecutionRequest, Limits
+from airflow_peach.catalogue.store import read_organisation
 from airflow_peach.resources import examples
 from airflow_peach.settings import load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_peach.authoring.definitions import RepositoryConfiguration, TaskEntry
-    from airflow_peach.execution.environments.store import Environment
-    from airflow_peach.execution.request import ExecutionResult
 
 REPOSITORIES = {"debr-recommender": "debr", "sesr-insights": "sesr"}
 NOTEBOOKS = sorted(path.relative_to(examples()).as_posix() for path in examples().rglob("*.ipynb"))
@@ -93,93 +88,83 @@ def test_the_data_are_what_their_script_makes(script: str, function: str, header
     assert path.with_name(table).read_text() == "\n".join([header, *rows, ""])
 
 
-def build(repository: str, home: Path) -> Environment:
-    store = EnvironmentStore(home, interpreter=Path(sys.executable), lock_max_age_seconds=3600)
-    requirements = [
-        Requirement(entry.text, str(entry.place))
-        for file in configuration(repository).files
-        for entry in file.requirements
-    ]
-    needs_kernel = any(task.full_notebook for task in tasks(repository).values())
-    return store.ensure(
-        REPOSITORIES[repository], requirements, with_kernel=needs_kernel, emit=print, time_limit_seconds=240
-    )
+# What each example returns; None: not said here, since it fails or is long.
+VALUES: dict[tuple[str, str], Any] = {
+    ("debr", "tf_task"): None,
+    ("debr", "articles_fetch"): {"articles": 6, "newest": "a-1006"},
+    ("sesr", "listening_report"): {"busiest": "Sun 10:00", "weekend_share": 0.279},
+    ("sesr", "related_items"): {"user": "f57246b6-1848-4b1a-a8a2-d8469a050025", "item_id": 35421, "sum": 8757.45},
+    ("sesr", "fails_by_design"): None,
+    ("sesr", "night_summary"): None,
+    ("sesr", "programmes_fetch"): {"programmes": 5, "minutes": 750},
+}
 
 
-def run(
-    repository: str,
-    task: TaskEntry,
-    environment: Environment,
-    folder: Path,
-    variables: dict[str, str],
-) -> tuple[ExecutionResult, str]:
-    checkout, scratch = folder / "checkout", folder / "scratch"
-    shutil.copytree(examples() / repository, checkout)
-    scratch.mkdir()
-    content = (checkout / task.notebook).read_bytes()
-    request = ExecutionRequest(
-        codops=REPOSITORIES[repository],
-        task=task.name,
-        checkout=checkout,
-        notebook=task.notebook,
-        method=task.method,
-        full_notebook=task.full_notebook,
-        args=task.args,
-        python=environment.python,
-        environment=environment.path,
-        scratch=scratch,
-        limits=Limits(time_limit_seconds=120),
-        confinement=confinement(load_settings(home=folder / "home"), REPOSITORIES[repository]),
-        variables=variables,
-        artefact=folder / "executed.ipynb" if task.full_notebook else None,
-    )
-    said: list[str] = []
-    result = execute(request, extract(content, task.notebook, task.method, task.full_notebook), emit=said.append)
-    return result, "\n".join(said)
-
-
-@pytest.mark.slow  # builds a real environment from the machine's package index
-def test_the_tasks_of_debr_run(tmp_path: Path) -> None:
-    environment = build("debr-recommender", tmp_path / "home")
-    known = tasks("debr-recommender")
-
-    trained, log = run("debr-recommender", known["tf_task"], environment, tmp_path / "train", {})
-    assert trained.status == "success", log
-    assert trained.value["rmse"] < 0.5
-    assert trained.value["baseline"] > 1.0
-    assert (tmp_path / "train" / "checkout" / "recommender_weights.npz").stat().st_size > 1000
-    assert "round 10 of 10" in log
-
-    fetched, log = run("debr-recommender", known["articles_fetch"], environment, tmp_path / "fetch", {})
-    assert fetched.status == "success", log
-    assert fetched.value == {"articles": 6, "newest": "a-1006"}
-
-    # Nothing listens there: that it is asked shows that the variable counts.
-    redis = {"REDIS_URL": "redis://127.0.0.1:9/0"}
-    refused, log = run("debr-recommender", known["tf_task"], environment, tmp_path / "redis", redis)
-    assert refused.status == "failed"
-    assert "ConnectionError" in log
-
-
-@pytest.mark.slow  # builds a real environment from the machine's package index
-def test_the_tasks_of_sesr_run(tmp_path: Path) -> None:
-    environment = build("sesr-insights", tmp_path / "home")
-    values: dict[str, Any] = {}
-    for name, task in tasks("sesr-insights").items():
-        result, log = run("sesr-insights", task, environment, tmp_path / name, {})
-        assert result.status == ("failed" if name == "fails_by_design" else "success"), log
-        values[name] = result.value
-        if name == "fails_by_design":
-            assert "this example fails by design" in log
-
-    executed = json.loads((tmp_path / "listening_report" / "executed.ipynb").read_text())
-    outputs = [output for cell in executed["cells"] for output in cell.get("outputs", [])]
-    assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert values == {
-        "listening_report": {"busiest": "Sun 10:00", "weekend_share": 0.279},
-        "related_items": {"user": "f57246b6-1848-4b1a-a8a2-d8469a050025", "item_id": 35421, "sum": 8757.45},
-        "fails_by_design": None,
-        "night_summary": values["night_summary"],
-        "programmes_fetch": {"programmes": 5, "minutes": 750},
+@pytest.fixture(scope="module")
+def organisations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BothWays]:
+    """The examples as repositories, synced."""
+    folder = tmp_path_factory.mktemp("examples")
+    settings = load_settings(home=folder / "home")
+    for repository in REPOSITORIES:
+        shutil.copytree(examples() / repository, folder / "source" / repository)
+        team = Team(folder / "source" / repository)
+        team.git("init", "--quiet", "--initial-branch", "master")
+        team.commit({})
+    synced(settings, folder / "source")
+    return {
+        codops: BothWays(
+            folder / "source" / repository, settings, read_organisation(settings.home / "catalogue", codops)
+        )
+        for repository, codops in REPOSITORIES.items()
     }
-    assert list(values["night_summary"]) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+@pytest.mark.slow  # builds real environments from the machine's package index
+@pytest.mark.parametrize(("codops", "task"), VALUES)
+def test_each_example_run_by_its_author_and_in_its_loop(
+    codops: str, task: str, organisations: dict[str, BothWays]
+) -> None:
+    both = organisations[codops]
+
+    log, finished = both.by_the_author(task)
+    loop_log, outcome = both.in_the_loop(task)
+
+    assert comparable(log) == comparable(loop_log)
+    assert finished.outcome == outcome
+    assert outcome.status == ("failed" if task == "fails_by_design" else "success"), log
+    if VALUES[codops, task] is not None:
+        assert outcome.value == VALUES[codops, task]
+    assert {known.name for known in both.organisation.tasks} == {name for known, name in VALUES if known == codops}
+
+
+@pytest.mark.slow
+def test_what_the_examples_leave_and_say(organisations: dict[str, BothWays], tmp_path: Path) -> None:
+    debr, sesr = organisations["debr"], organisations["sesr"]
+
+    log, trained = debr.by_the_author("tf_task", kept=tmp_path / "kept")
+    assert trained.outcome.value["rmse"] < 0.5
+    assert trained.outcome.value["baseline"] > 1.0
+    assert (tmp_path / "kept" / "checkout" / "recommender_weights.npz").stat().st_size > 1000
+    assert "round 10 of 10" in "\n".join(log)
+
+    log, _ = sesr.by_the_author("fails_by_design")
+    assert "this example fails by design" in "\n".join(log)
+    _, night = sesr.by_the_author("night_summary")
+    assert list(night.outcome.value) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    sesr.in_the_loop("listening_report")
+    (artefact, *_) = (sesr.settings.home / "artefacts").rglob("*.ipynb")
+    outputs = [output for cell in json.loads(artefact.read_text())["cells"] for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.slow
+def test_the_example_uses_redis_where_it_is_told_of_one(
+    organisations: dict[str, BothWays], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing listens there: that it is asked shows that the variable counts.
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+
+    log, refused = organisations["debr"].by_the_author("tf_task", passed=["REDIS_URL"])
+
+    assert refused.outcome.status == "failed"
+    assert "ConnectionError" in "\n".join(log)

@@ -5,39 +5,27 @@ from __future__ import annotations
 import configparser
 import json
 import os
-import subprocess
 import sys
 import zipfile
-from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
-import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from tests.base_install import PROJECT, ROOT, build_wheel, link_dependencies, needed, run
 from uv import find_uv_bin
 
 from airflow_peach import __version__
 
-ROOT = Path(__file__).parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def run(*argv: str | Path, env: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        list(map(str, argv)), cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=120
-    )
+if TYPE_CHECKING:
+    import subprocess
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("dist")
-    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (built,) = target.iterdir()
-    return built
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
 def files_of(wheel: Path) -> set[str]:
@@ -80,35 +68,6 @@ def test_the_wheel_registers_the_command_the_plugin_and_the_provider(wheel: Path
     }
 
 
-def needed(requirements: list[str]) -> dict[str, Distribution]:
-    """Return the installed distributions that these requirements need, theirs included, by name."""
-    found: dict[str, Distribution] = {}
-    looked_at: set[tuple[str, str]] = set()
-    waiting = [(Requirement(text), "") for text in requirements]
-    while waiting:
-        requirement, extra = waiting.pop()
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
-            continue
-        name = canonicalize_name(requirement.name)
-        for wanted in ("", *requirement.extras):
-            if (name, wanted) not in looked_at:
-                looked_at.add((name, wanted))
-                found[name] = distribution(name)
-                waiting += [(Requirement(text), wanted) for text in found[name].requires or ()]
-    return found
-
-
-def link(distributions: dict[str, Distribution], site: Path) -> None:
-    """Make these distributions importable from ``site``, and no other; programs of theirs go where pip puts them."""
-    for each in distributions.values():
-        for file in each.files or ():
-            inside = file.parts[0] != ".."
-            part = Path(file.parts[0]) if inside else Path(file)
-            target = site / part
-            if (inside or part.parent.name == "bin") and part.name != "__pycache__" and not target.exists():
-                target.symlink_to(Path(str(each.locate_file(part))).resolve())
-
-
 @pytest.fixture(scope="module")
 def base_install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` of an environment with the wheel and its declared dependencies, without any extra."""
@@ -118,8 +77,7 @@ def base_install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = environment / "bin" / "python"
     done = run(uv, "pip", "install", "--offline", "--no-deps", "--python", python, wheel)
     assert done.returncode == 0, done.stderr
-    (site,) = environment.glob("lib/python*/site-packages")
-    link(needed(PROJECT["dependencies"]), site)
+    link_dependencies(environment)
     return environment / "bin"
 
 

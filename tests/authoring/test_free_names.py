@@ -71,7 +71,7 @@ NOTHING = {
     ),
     "what is said of a failure": "assert 1, df\ndef task():\n    assert 1, df\n",
     "never in the function": "import typing\ndef task():\n    if typing.TYPE_CHECKING:\n        x: Frame = df\n",
-    "the other side of always": "if not False:\n    x = 1\nelse:\n    x = df\ndef task():\n    while 0:\n        df()\n",
+    "the other side of always": "if not False: x = 1\nelse: x = df\ndef task():\n    while 0:\n        df()\n",
     "never": "if False:\n    df.plot()\ndef task(): pass\n",
     "a nested function": "def task():\n    x = 1\n    def f():\n        return x\n    return f()\n",
     "a class body": "class A:\n    x = 1\n    y = x + 1\n    z = [x for x in range(3)]\n\ndef task(): return A\n",

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from airflow_peach.cli.main import COMMANDS
 from airflow_peach.testing import TaskFailedError, run_task
@@ -191,51 +187,3 @@ def test_an_authors_own_test(news: Team, tmp_path: Path) -> None:
         run_task("divide", {"a": 0}, repository=news.path, home=tmp_path / "home")
     assert raised.value.result.record["version"] == "work-tree"
     assert not run_task("divide", {"a": 0}, repository=news.path, home=tmp_path / "home", check=False).succeeded
-
-
-def component(**inputs: str) -> dict[str, Any]:
-    """Return the job of the GitLab component with these inputs, as GitLab would make it."""
-    header, body = (ROOT / "templates" / "peach-validate.yml").read_text().split("\n---\n")
-    values = {name: each["default"] for name, each in yaml.safe_load(header)["spec"]["inputs"].items()} | inputs
-    jobs: dict[str, Any] = yaml.safe_load(re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda match: values[match[1]], body))
-    return jobs
-
-
-def test_the_gitlab_component_is_valid(tmp_path: Path) -> None:
-    file = tmp_path / ".gitlab-ci.yml"
-    file.write_text(yaml.safe_dump(component()))
-    argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(file)]
-
-    assert subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
-
-
-@pytest.mark.parametrize("method", ["task", "tusk"])
-def test_the_gitlab_components_script_as_written(news: Team, method: str) -> None:
-    """In a clean environment: the shell, the repository, and a Python that pip finds the package in."""
-    news.task("debr", "train", method=method)
-    script = "set -eo pipefail\n" + "\n".join(component()["peach-validate"]["script"])
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=news.path,
-        env={"PATH": path, "HOME": str(news.path.parent), "LC_ALL": "C.UTF-8", "PIP_NO_INDEX": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-    assert done.returncode == (0 if method == "task" else 1), done.stderr
-    report = json.loads((news.path / "gl-code-quality-report.json").read_text())
-    assert [entry["location"]["positions"]["begin"]["line"] for entry in report] == ([] if method == "task" else [5])
-
-
-def test_the_hooks_of_pre_commit() -> None:
-    argv = [sys.executable, "-m", "pre_commit", "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")]
-
-    assert subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    assert re.search(hook["files"], "peach.conf/team/a.yml")
-    assert re.search(hook["files"], "deep/notebook.ipynb")
-    assert os.path.basename(hook["entry"].split()[0]) == "peach"  # noqa: PTH119 - the first word of a command

@@ -206,7 +206,7 @@ def of_shapes(kind: str, count: str, kernel: Kernel) -> Iterator[dict[str, Any]]
 
 
 def main() -> None:
-    """Compare what standard input names, one a line: paths of notebooks; ``definitions=N``, ``uses=N``: generated ones."""
+    """Compare what standard input says, a line each: a path, or ``definitions=N`` or ``uses=N`` generated ones."""
     warnings.simplefilter("ignore")
     kernel = Kernel.instance()
     if kernel.history_manager is not None:
