@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.terminal import in_a_terminal
 
 from airflow_peach.cli.main import COMMANDS
 from airflow_peach.testing import TaskFailedError, run_task
@@ -29,6 +30,28 @@ def test_a_first_task_validates_and_runs(peach: Peach, news: Team) -> None:
     ]
     ran = peach("run", "my.task", "--format", "json", cwd=news.path)
     assert (ran.returncode, json.loads(ran.stdout)["value"]) == (0, "Hello, world!")
+
+
+def test_init_asks_in_a_terminal(peach: Peach, news: Team) -> None:
+    """Until the answer is valid; an empty one is the default."""
+    typed = "DEBR\ndebr\nmy task\nweather\n\nrun it\n\n"
+
+    code, shown = in_a_terminal({"": typed}, "init", cwd=news.path)
+
+    assert code == 0, shown
+    assert "Error: 'DEBR' is not a codops" in shown
+    assert "Error: 'my task' is not a task's name" in shown
+    assert "Notebook [weather.ipynb]: " in shown
+    assert "Error: 'run it' is not the name of a function" in shown
+    assert shown.splitlines()[-1] == "Next: peach validate; peach run weather; then commit."
+    assert peach("validate", cwd=news.path).stdout.splitlines()[-1] == "1 valid task, no problems"
+
+
+def test_init_can_be_left(news: Team) -> None:
+    code, _ = in_a_terminal({"organisation": "debr\n", "Name of the task": "\x03"}, "init", cwd=news.path)
+
+    assert code == 130
+    assert list(news.path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

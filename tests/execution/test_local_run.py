@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.both_ways import BothWays, comparable
 from tests.team import Team, make_team, notebook, synced
+from tests.terminal import in_a_terminal
 
 from airflow_peach.catalogue.single import NoTaskError
 from airflow_peach.execution.local_run import Finished, LocalRun, run_here
@@ -187,40 +188,12 @@ def test_the_debugger_has_the_terminal(tmp_path: Path) -> None:
     team, settings = world(tmp_path, "def task():\n    word = input('say: ')\n    raise ValueError(word)\n")
     typed = "sesame\nprint('word is', word)\nq\n"
 
-    shown = in_a_terminal(typed, "run", "first", "--debug", "--home", str(settings.home), cwd=team.path)
+    code, shown = in_a_terminal({"": typed}, "run", "first", "--debug", "--home", str(settings.home), cwd=team.path)
 
+    assert code == 1
     assert "say: " in shown
     assert "ValueError: sesame" in shown
     assert "word is sesame" in shown
-
-
-def in_a_terminal(typed: str, *arguments: str, cwd: Path) -> str:
-    import pty  # noqa: PLC0415 - one test needs it
-
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_peach", *arguments],
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "TERM": "dumb"},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    )
-    os.close(terminal)
-    os.write(controller, typed.encode())
-    shown = bytearray()
-    while True:
-        try:
-            piece = os.read(controller, 4096)
-        except OSError:  # the other side is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(controller)
-    assert process.wait(timeout=60) == 1
-    return shown.decode()
 
 
 def test_the_command(tmp_path: Path) -> None:
