@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.catalogue.configuration_cache import UnreadableRepositoryError, cached
 from airflow_peach.catalogue.model import RepositoryStatus
-from airflow_peach.catalogue.reading import read_in_child
+from airflow_peach.catalogue.reading import read_in_child, start_readers
 from airflow_peach.errors import PeachError
 from airflow_peach.repositories.mirror import VERSION_CHARACTERS, CorruptMirrorError, FetchError, Mirror, NoAnswerError
 
@@ -106,6 +106,7 @@ def _fetch(
         if not mirror.holds(remote):
             if question.remote is not None and status.silent:
                 mirror.ask(question.answer_seconds)  # its API answers; whether git does again is asked before a fetch
+            start_readers()  # what is fetched will be read
             head = mirror.fetch(settings.fetch_timeout_seconds, remote)
             remote = replace(remote, commit=head.commit, branch=head.branch)
     except FetchError as error:

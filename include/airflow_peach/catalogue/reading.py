@@ -84,6 +84,12 @@ def read_in_child(mirror: Mirror, home: Path, commit: str) -> RepositoryConfigur
     return _configuration(json.loads(said), name)
 
 
+def start_readers() -> None:
+    """Start the process that readers are forked from, unless it is there; by itself it loads what they need."""
+    with _starting:
+        multiprocessing.forkserver.ensure_running()
+
+
 @atexit.register
 def end_readers() -> None:
     """End the process that readers are forked from, and wait for it; the next reading starts it anew.

@@ -14,6 +14,7 @@ from airflow_peach.catalogue.admission import is_refusal
 from airflow_peach.catalogue.feedback import tell
 from airflow_peach.catalogue.gathering import Gathering
 from airflow_peach.catalogue.merge import merge
+from airflow_peach.catalogue.reading import start_readers
 from airflow_peach.catalogue.store import prune_snapshots, read_catalogue, write_catalogue
 from airflow_peach.catalogue.sync_request import last_request
 from airflow_peach.errors import PeachError
@@ -150,6 +151,7 @@ def watch(
         else:
             if on_report is not None:
                 on_report(report)
+        start_readers()  # the next change is not to wait for that
         next_start = started + settings.sync_interval_seconds
         while time.monotonic() < next_start and last_request(settings.home) == request:
             if stop.wait(min(_LOOK_SECONDS, max(0.0, next_start - time.monotonic()))):
