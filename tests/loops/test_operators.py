@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +24,6 @@ from airflow_peach.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.usefixtures("airflow_database"),
@@ -282,3 +284,29 @@ def test_the_metadata_loop_runs_too(platform: Platform) -> None:
     run = run_loop("metadata")
     assert run.states == {"debr.environment": "success", "debr.good": "success"}
     assert run.xcoms["debr.good"]["return_value"] == {"word": "x"}
+
+
+LOOP_AFTER_A_START = """
+import sys
+import airflow_peach.plugin  # as every component has
+from airflow_peach.loops import start_up
+
+start_up.on_starting(object())
+before = set(sys.modules)
+
+from tests.loop_run import run_loop
+
+print(sorted(run_loop("debr").states.items()))
+ours = ("airflow_peach", "git", "IPython", "uv")
+print([name for name in sys.modules if name not in before and name.split(".")[0] in ours])
+"""
+
+
+def test_what_a_task_needs_is_loaded_before_its_process_is_forked(platform: Platform) -> None:
+    platform.commit({"peach.yaml": CONFIGURATION.replace("slow: {", "quick: {").replace("method: slow", "method: bad")})
+    root = Path(__file__).parents[2]
+    argv = [sys.executable, "-W", "ignore", "-c", LOOP_AFTER_A_START]
+    said = subprocess.run(argv, cwd=root, capture_output=True, text=True, timeout=120, check=True).stdout
+    states, loaded = said.splitlines()[-2:]
+    assert "('good', 'success')" in states
+    assert loaded == "[]"

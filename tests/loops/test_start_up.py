@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 from airflow_peach.loops import start_up
@@ -38,3 +39,11 @@ def test_a_setting_that_cannot_be_read_stops_no_component(
     monkeypatch.setenv("AIRFLOW__PEACH__ISOLATION", "strong")
     start_up.on_starting(object())
     assert "could not be found out" in caplog.text
+
+
+def test_what_cannot_be_loaded_stops_no_component(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "airflow_peach.loops.execution_preload", None)
+    start_up.on_starting(object())
+    assert "could not be loaded beforehand" in caplog.text

@@ -1,7 +1,8 @@
-"""What the log of a starting component of Airflow says of us: which isolation is in force, and why no better one."""
+"""When a component of Airflow starts: the isolation in force is said, and what its children need is loaded."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 
 from airflow.listeners import hookimpl
@@ -11,9 +12,14 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_starting(component: object) -> None:
-    """Say it once for each scheduler, DAG processor and the like; a task's own process is none."""
+    """Do so once for each scheduler, DAG processor and the like; a task's own process is none."""
     if type(component).__name__ == "TaskRunnerMarker":
         return
+    _say_which_isolation_is_in_force()
+    _load_what_executions_need()
+
+
+def _say_which_isolation_is_in_force() -> None:
     from airflow_peach.execution.isolation import Level, isolation_in_force  # noqa: PLC0415 - each process loads plugins
     from airflow_peach.settings import load_settings  # noqa: PLC0415 - the same
 
@@ -25,3 +31,11 @@ def on_starting(component: object) -> None:
         return
     weak = isolation.level in (None, Level.NONE)
     log.log(logging.WARNING if weak else logging.INFO, "isolation of executions on this machine: %s", isolation)
+
+
+def _load_what_executions_need() -> None:
+    try:
+        importlib.import_module("airflow_peach.loops.execution_preload")
+    except Exception:
+        # It starts all the same: each task's process then meets the same, and its log says so.
+        log.exception("what executions need could not be loaded beforehand")
