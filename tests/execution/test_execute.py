@@ -211,6 +211,13 @@ def test_a_flood_without_a_line_end(run_task: RunTask) -> None:
     assert lines[1] == "end"
 
 
+def test_an_error_of_many_words_is_told_with_its_place(run_task: RunTask) -> None:
+    result, lines = run_task("def task():\n    raise ValueError('x' * 200_000)")
+    assert result.reason.startswith("ValueError: xxx")
+    assert result.reason.endswith("x (notebooks/a.ipynb, cell 2, line 2)")
+    assert lines[-1] == result.reason
+
+
 def test_nothing_is_pickled_for_us(run_task: RunTask) -> None:
     result, _ = run_task(
         "class Trap:\n    def __reduce__(self): return (print, ('unpickled',))\ndef task(): return Trap()"

@@ -81,6 +81,56 @@ def test_so_does_a_flood_in_a_kernel_and_the_notebook_is_kept(
     assert len(content) < 5 * MB
 
 
+FIRST_CELL = """
+from comm import create_comm
+from IPython.display import HTML, display
+state = {"_model_module": "m", "_model_name": "n"}
+comm = create_comm(target_name="jupyter.widget", data={"state": state}, metadata={"version": "2.0.0"})
+display(HTML("a small one"))
+"""
+DISPLAYS = {
+    "500 MB of HTML": "display(HTML('x' * 500_000_000))",
+    "500 images of 1 MB": "for n in range(500): display({'image/png': 'x' * 1_000_000}, raw=True)",
+    "20,000 small ones": "for n in range(20_000): display(n)",
+    "a value of 200 MB": "get_ipython().displayhook(HTML('x' * 200_000_000))",
+    "a widget's 300 MB": "for n in range(300): comm.send({'method': 'update', 'state': {f'x{n}': 'y' * 1_000_000}})",
+    "an error of 50 MB": "raise ValueError('x' * 50_000_000)",
+}
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_what_is_displayed_takes_bounded_memory_and_the_notebook_is_kept(
+    run_task: RunTask,
+    kernel_environment: Path,
+    tmp_path: Path,
+    display: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    artefact = tmp_path / "executed.ipynb"
+    task = f"def task():\n    {DISPLAYS[display]}\n    print('the end')"
+
+    def work() -> list[Any]:
+        result, lines = run_task(
+            FIRST_CELL, task, full_notebook=True, environment=kernel_environment, artefact=artefact, limits=LIMITS
+        )
+        return [result.reason, lines[-1][:100], max(map(len, lines)), lines[-3:]]
+
+    scripts = {"/guard.py": "guard", "/notebook_driver.py": "driver"}
+    (reason, last, longest, lines), peaks = peaks_of(work, scripts, tmp_path / "answer")
+    record_property(
+        "measured", f"{display}: " + ", ".join(f"{name} {peak / MB:.0f} MB" for name, peak in peaks.items())
+    )
+    if display.startswith("an error"):
+        assert (reason[:40], last[:30]) == ("ValueError: " + "x" * 28, "ValueError: " + "x" * 18), lines
+    else:
+        assert (reason, "the end" in lines[-2:]) == ("ok", True), lines
+    assert longest < 20_000
+    assert {name: peak for name, peak in peaks.items() if not 0 < peak < PEAKS[name]} == {}
+    content = artefact.read_text(encoding="utf-8")
+    assert "a small one" in content
+    assert len(content) < 15 * MB
+
+
 @pytest.mark.parametrize("runner", ["launcher", "kernel"])
 def test_a_line_is_shown_within_two_seconds_while_the_task_goes_on(
     run_task: RunTask, bare_environment: Path, kernel_environment: Path, runner: str

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SPECIFICATION_FD = 3
 RESULT_FD = 4
 RESULT_LIMIT_BYTES = 64 * 1024
+# Of an error's own words in the news, which have little room; the log has all of them.
+SENTENCE_CHARACTERS = 700
 RESULT_MIME_TYPE = "application/vnd.airflow-peach.result+json"
 
 # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT and inspect.CO_COROUTINE.
@@ -172,7 +174,7 @@ def sentence(error: BaseException, names: list[str]) -> str:
     """Return what happened and where in the notebook: ``ValueError: bad (notebooks/a.ipynb, cell 3, line 7)``."""
     import traceback  # noqa: PLC0415 - see above
 
-    what = traceback.format_exception_only(type(error), error)[-1].strip()
+    what = traceback.format_exception_only(type(error), error)[-1].strip()[:SENTENCE_CHARACTERS]
     if isinstance(error, SyntaxError):
         place = (error.filename, error.lineno) if error.filename in names else None
     else:

@@ -28,6 +28,8 @@ KERNEL_START_SECONDS = 120
 LAST_OUTPUT_SECONDS = 60
 # sun_path of unix(7) has 108 bytes; the names of directory and socket are appended to this.
 SOCKET_DIRECTORY_LIMIT = 70
+# Of an error's own words in the news, which have little room; the log has all of them.
+SENTENCE_CHARACTERS = 700
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
@@ -169,7 +171,7 @@ def _failure(error: PapermillExecutionError, cells: list[Any], notebook: str) ->
         is_number = error.evalue.lstrip("-").isdigit()
         return {"event": "exited", "exit_code": int(error.evalue) & 0xFF if is_number else 1}
     if error.ename == "TaskError":  # the launcher's own: its message says all
-        return _failed(error.evalue)
+        return _failed(error.evalue[:SENTENCE_CHARACTERS])
     # A kernel knows cells by the order of their execution.
     numbers = {cell.get("execution_count"): number for number, cell in enumerate(cells, start=1)}
     places: list[str] = []
@@ -183,7 +185,7 @@ def _failure(error: PapermillExecutionError, cells: list[Any], notebook: str) ->
 
     trace = _CELL_LINE.sub(place, _COLOURS.sub("", "\n".join(error.traceback)))
     sys.stdout.write(trace.rstrip() + "\n")
-    what = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
+    what = (f"{error.ename}: {error.evalue}" if error.evalue else error.ename)[:SENTENCE_CHARACTERS]
     return _failed(f"{what} ({places[-1]})" if places else what)
 
 
