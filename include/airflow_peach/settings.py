@@ -96,6 +96,16 @@ class Settings:
         "20000000000",
         "Bytes that one execution may have on disk: its checkout, its home and its temporary files; 0 sets no limit.",
     )
+    environment_disk_limit_bytes: int = _setting(
+        "50000000000",
+        "Bytes that an environment that is being built and its organisation's package cache may have on disk together; "
+        "0 sets no limit.",
+    )
+    shared_memory_limit_bytes: int = _setting(
+        "1000000000",
+        "Bytes that the files of one execution, or build, in /dev/shm may have, where it runs in bubblewrap 0.7 or "
+        "newer; 0 sets no limit but the kernel's, half of the machine's memory.",
+    )
     memory_limit_bytes: int = _setting("0", "Memory in bytes that one execution may use; 0 sets no limit.")
     isolation: str = _setting(
         "auto",

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _fresh_probes() -> Iterator[None]:
-    sandbox.bubblewrap_failure.cache_clear()
+    sandbox._tried_bubblewrap.cache_clear()
     accounts.user_failure.cache_clear()
     yield
-    sandbox.bubblewrap_failure.cache_clear()
+    sandbox._tried_bubblewrap.cache_clear()
     accounts.user_failure.cache_clear()
 
 

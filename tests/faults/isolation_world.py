@@ -68,13 +68,14 @@ class World:
             patch.setenv("AIRFLOW_HOME", str(self.airflow))
             return confinement(self.settings, codops)
 
-    def store(self, *indexes: Index) -> EnvironmentStore:
+    def store(self, *indexes: Index, disk_limit_bytes: int = 0) -> EnvironmentStore:
         """Return the environments."""
         return EnvironmentStore(
             self.home,
             interpreter=self.python,
             indexes=indexes,
             lock_max_age_seconds=86_400,
+            disk_limit_bytes=disk_limit_bytes,
             confine=self.confinement,
         )
 
@@ -85,9 +86,16 @@ class World:
         )
 
     def run(
-        self, code: str, *, codops: str = "debr", on_line: Callable[[str], None] | None = None, **request: Any
+        self,
+        code: str,
+        *,
+        codops: str = "debr",
+        on_line: Callable[[str], None] | None = None,
+        notebook: str = "job.py",
+        limits: Limits = Limits(120, grace_seconds=0.5),  # noqa: B008 - frozen
+        **request: Any,
     ) -> tuple[ExecutionResult, list[str]]:
-        """Run ``task()`` of ``code`` as an organisation's; return the result and the log."""
+        """Run ``task()`` of ``code``, what is in ``notebook``, as an organisation's; return the result and the log."""
         code = textwrap.dedent(code)
         environment = self.environment(codops)
         lines: list[str] = []
@@ -101,23 +109,23 @@ class World:
             checkout, scratch = folder.path / "checkout", folder.path / "scratch"
             checkout.mkdir()
             scratch.mkdir()
-            (checkout / "job.py").write_text(code, encoding="utf-8")
+            (checkout / notebook).write_text(code, encoding="utf-8")
             result = execute(
                 ExecutionRequest(
                     codops=codops,
                     task="t",
                     checkout=checkout,
-                    notebook="job.py",
+                    notebook=notebook,
                     method="task",
                     environment=environment.path,
                     python=environment.python,
                     scratch=scratch,
-                    limits=Limits(120, grace_seconds=0.5),
+                    limits=limits,
                     confinement=self.confinement(codops),
                     lock_descriptors=(folder.lock_descriptor,),
                     **request,
                 ),
-                extract(code.encode(), "job.py", "task", False),
+                extract(code.encode(), notebook, "task", request.get("full_notebook", False)),
                 emit=emit,
             )
         return result, lines

@@ -53,10 +53,10 @@ def write_sdist(folder: Path, version: str, attack: str) -> None:
             sdist.addfile(member, io.BytesIO(text.encode()))
 
 
-def build(world: World, version: str, attack: str, *, codops: str = "debr") -> Environment:
+def build(world: World, version: str, attack: str, *, codops: str = "debr", disk_limit_bytes: int = 0) -> Environment:
     folder = world.root / "packages"
     write_sdist(folder, version, attack)
-    store = world.store(Index("packages", folder.as_uri(), kind="flat", password=""))
+    store = world.store(Index("packages", folder.as_uri(), kind="flat", password=""), disk_limit_bytes=disk_limit_bytes)
     return store.ensure(
         codops,
         [Requirement(f"evil=={version}", "r:peach.yaml:3")],
@@ -149,3 +149,20 @@ def test_links_that_a_build_leaves_lead_the_platform_nowhere(world: World) -> No
     if world.level == "user":
         state = (environment.path / "everybody").stat()
         assert (state.st_uid, state.st_mode & 0o7777) == (0, 0o750)
+
+
+def test_a_build_that_fills_the_disk_ends_at_its_limit_and_the_next_one_works(world: World) -> None:
+    fill = """
+        import itertools
+        def attack():
+            places = [os.environ["HOME"], os.environ["TMPDIR"], os.getcwd()]
+            for number, place in enumerate(itertools.cycle(places)):
+                with open(os.path.join(place, f"{number}.bin"), "wb") as file: file.write(bytes(1 << 20))
+        """
+    limit = 200 << 20
+    with pytest.raises(EnvironmentBuildError, match=r"environment_disk_limit: .* more than 209,715,200 bytes"):
+        build(world, "7.0", fill, disk_limit_bytes=limit)
+    folder = world.home / "environments" / "debr"
+    left = sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() and "uv-cache" in str(file))
+    assert left < 10 << 20
+    assert build(world, "7.1", "def attack(): return 1", disk_limit_bytes=limit).python.exists()

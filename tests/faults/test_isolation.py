@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.team import notebook
+
+from airflow_peach.execution.accounts import user_failure
+from airflow_peach.execution.environments.store import Index
+from airflow_peach.execution.full_notebook import DRIVER
 
 from .isolation_world import SESAME, World
+from .kernel_index import kernel_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -398,3 +404,35 @@ def test_the_network_is_open_with_the_machines_own_services(world: World) -> Non
             """
         )
     assert seen == "reached"
+
+
+def test_a_whole_notebook_runs_under_the_same_isolation(world: World, tmp_path: Path) -> None:
+    if world.level == "user":
+        failure = user_failure(60000, python=Path(sys.executable), launcher=DRIVER, home=world.home)
+        if failure:
+            pytest.skip(f"the platform's own Python runs papermill: {failure}")
+    with kernel_index(tmp_path / "index") as address:
+        world.store(Index("kernel", address)).ensure(
+            "note", (), with_kernel=True, emit=world.said.append, time_limit_seconds=120
+        )
+    cells = (
+        SEARCH,
+        f"found = search({str(world.airflow)!r}, '/tmp')",
+        """
+        import os
+        from IPython.display import HTML, display
+        display(HTML("shown"))
+        def task():
+            with open(os.path.join(os.environ["HOME"], "own"), "w") as file: file.write("x")
+            with open("beside", "w") as file: file.write("x")
+            return os.getuid(), found, os.environ.get("AIRFLOW_HOME")
+        """,
+    )
+    artefact = world.home / "artefacts" / "note" / "t" / "1.ipynb"
+    seen = world.see(
+        notebook(*cells), notebook="job.ipynb", codops="note", full_notebook=True, artefact=artefact, variables={}
+    )
+    account = world.confinement("note").account
+    assert seen == [account.uid if account else os.getuid(), [], None]
+    assert "shown" in artefact.read_text(encoding="utf-8")
+    assert artefact.stat().st_uid == os.getuid()

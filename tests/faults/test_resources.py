@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import queue
 import shutil
 import sys
 import textwrap
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +19,11 @@ from tests.live_processes import marked_processes
 from airflow_peach.execution.disk_use import DiskUse
 from airflow_peach.execution.guarded import run_guarded
 from airflow_peach.execution.guarded_command import GuardedCommand, GuardReport
+from airflow_peach.execution.request import ExecutionResult, Limits
+from airflow_peach.execution.sandbox import can_limit_shared_memory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from .isolation_world import World
 
 MIB = 1 << 20
 # What is allocated between two glances of a guard that waits for its turn on a busy machine.
@@ -126,3 +131,93 @@ def test_a_million_files_would_not_keep_the_guard_from_its_clock(tmp_path: Path)
     assert seen == sorted(seen)
     assert seen[0] < seen[-1] == use.measure((), budget_seconds=60)
     assert time.monotonic() - began < 10
+
+
+GREEDY = {
+    "fills /tmp": ("open(f'/tmp/{n}', 'wb').write(bytes(1 << 20))", {"disk_limit_bytes": 100 * MIB}, "killed: disk"),
+    "fills TMPDIR": ("open(f'{tmp}/{n}', 'wb').write(bytes(1 << 20))", {"disk_limit_bytes": 100 * MIB}, "killed: disk"),
+    "allocates": ("kept.append(bytearray(1 << 20))", {"memory_limit_bytes": 200 * MIB}, "killed: memory limit 200 MiB"),
+    "forks": ("os.fork()", {}, "killed: too many processes"),
+}
+
+
+@pytest.mark.parametrize("greed", GREEDY)
+def test_what_takes_too_much_ends_and_its_neighbour_does_not(any_world: World, greed: str) -> None:
+    if greed == "fills /tmp" and any_world.level != "bubblewrap":
+        pytest.skip("without a sandbox, /tmp is the machine's")
+    step, limits, reason = GREEDY[greed]
+    neighbour = Neighbour(any_world)
+    code = f"""
+        import itertools, os
+        def task():
+            kept, tmp = [], os.environ["TMPDIR"]
+            for n in itertools.count(): {step}
+        """
+    try:
+        result, lines = any_world.run(code, limits=Limits(60, grace_seconds=0.5, **limits))
+    finally:
+        ended = neighbour.end()
+    assert result.reason.startswith(reason), lines[-3:]
+    assert ended.reason == "ok"
+    # And so does the next one of the same organisation.
+    assert any_world.see("def task(): return 7") == 7
+
+
+def test_shared_memory_has_its_limit_and_devices_cannot_be_filled(sandbox_world: World) -> None:
+    world = dataclasses.replace(
+        sandbox_world, settings=dataclasses.replace(sandbox_world.settings, shared_memory_limit_bytes=50 * MIB)
+    )
+    if not can_limit_shared_memory():
+        pytest.skip("this bubblewrap cannot")
+    seen = world.see(
+        """
+        import errno, multiprocessing.shared_memory, os
+        def fill(path):
+            written = 0
+            try:
+                with open(path, "wb", buffering=0) as file:
+                    while written < 200 << 20:
+                        written += file.write(bytes(1 << 20))
+            except OSError as error:
+                return written, errno.errorcode[error.errno]
+            return written, ""
+        def task():
+            block = multiprocessing.shared_memory.SharedMemory(create=True, size=1000)
+            block.close(); block.unlink()
+            multiprocessing.Lock()
+            print("written", file=open("/dev/stdout", "w"))
+            return fill("/dev/shm/x"), fill("/dev/x"), fill("/x"), os.stat("/dev/null").st_rdev > 0
+        """
+    )
+    (shared, why), (device, refused), (root, refused_too), null = seen
+    assert (shared <= 50 * MIB, why) == (True, "ENOSPC")
+    assert (device, refused, root, refused_too, null) == (0, "EROFS", 0, "EROFS", True)
+
+
+class Neighbour:
+    """An execution of another organisation, which runs until it is told to end."""
+
+    def __init__(self, world: World) -> None:
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._results: list[ExecutionResult] = []
+        code = """
+            import os, time
+            def task():
+                print(os.getcwd())
+                while os.path.exists("job.py"): time.sleep(0.05)
+            """
+
+        def run() -> None:
+            self._results.append(world.run(code, codops="sesr", on_line=self._lines.put)[0])
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+        while not (line := self._lines.get(timeout=60)).startswith("/"):
+            pass
+        self._checkout = Path(line)
+
+    def end(self) -> ExecutionResult:
+        """Let it end; return how it did."""
+        (self._checkout / "job.py").unlink()
+        self._thread.join(60)
+        return self._results[0]

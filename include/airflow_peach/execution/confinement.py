@@ -38,12 +38,14 @@ class Confinement:
         hidden: directories of the platform, of which it sees nothing but what is its own (``bubblewrap``).
         account: under which it runs (``user``).
         why: there is no better level.
+        shared_memory_limit_bytes: of its files in ``/dev/shm`` (``bubblewrap``); 0 is none.
     """
 
     level: Level
     hidden: tuple[Path, ...] = ()
     account: Account | None = None
     why: str = ""
+    shared_memory_limit_bytes: int = 0
 
     @property
     def sandboxed(self) -> bool:
@@ -68,7 +70,14 @@ class Confinement:
         """Return the command line that runs ``content``; see ``sandbox.wrap``."""
         if not self.sandboxed:
             return content.argv
-        return wrap(content, writable=writable, hidden=self.hidden, temporary=temporary, accounts=accounts)
+        return wrap(
+            content,
+            writable=writable,
+            hidden=self.hidden,
+            temporary=temporary,
+            accounts=accounts,
+            shared_memory_limit_bytes=self.shared_memory_limit_bytes,
+        )
 
     def give(self, *trees: Path) -> None:
         """Make directories the confined code's own, with all that is in them. One look when they are already."""
@@ -114,7 +123,8 @@ def confinement(settings: Settings, codops: str) -> Confinement:
     level = isolation.demand()
     hidden = (airflow_home(), settings.home)
     if level is not Level.USER:
-        return Confinement(level, hidden, why=isolation.why)
+        shared_memory = settings.shared_memory_limit_bytes
+        return Confinement(level, hidden, why=isolation.why, shared_memory_limit_bytes=shared_memory)
     _close(settings.home)
     account = accounts.organisation_account(settings.home, codops, settings.isolation_uids)
     return Confinement(level, hidden, account, isolation.why)

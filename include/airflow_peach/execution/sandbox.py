@@ -61,13 +61,28 @@ class Content:
     readable: tuple[Path, ...] = ()
 
 
-@functools.cache
 def bubblewrap_failure() -> str:
     """Return why bubblewrap does not work here, or nothing. Tried once in each process, by really running it."""
+    return _tried_bubblewrap()[0]
+
+
+def can_limit_shared_memory() -> bool:
+    """Whether this bubblewrap gives a file system in memory a size: 0.7 or newer, and not set-user-id."""
+    return _tried_bubblewrap()[1]
+
+
+@functools.cache
+def _tried_bubblewrap() -> tuple[str, bool]:
+    if not _failure_with(_sized_shared_memory(1 << 20)):
+        return "", True
+    return _failure_with(()), False
+
+
+def _failure_with(mounts: tuple[str, ...]) -> str:
     program = shutil.which("bwrap")
     if program is None:
         return "bubblewrap is not installed"
-    argv = [program, *_NAMESPACES, *_system_mounts(), *_KERNEL_MOUNTS, "--", "/usr/bin/env", "true"]
+    argv = [program, *_NAMESPACES, *_system_mounts(), *_KERNEL_MOUNTS, *mounts, "--", "/usr/bin/env", "true"]
     try:
         tried = processes.run(argv, cwd=Path("/"), env={"PATH": "/usr/bin:/bin"}, timeout_seconds=PROBE_SECONDS)
     except PeachError as error:
@@ -78,7 +93,13 @@ def bubblewrap_failure() -> str:
 
 
 def wrap(
-    content: Content, *, writable: Iterable[Path], hidden: Iterable[Path] = (), temporary: Path, accounts: Path
+    content: Content,
+    *,
+    writable: Iterable[Path],
+    hidden: Iterable[Path] = (),
+    temporary: Path,
+    accounts: Path,
+    shared_memory_limit_bytes: int = 0,
 ) -> tuple[str, ...]:
     """Return the command line that runs ``content`` in a sandbox. ``bubblewrap_failure`` says whether it works.
 
@@ -88,6 +109,7 @@ def wrap(
         hidden: directories of the platform: empty inside, but for what is named above, whatever they lie below.
         temporary: directory that it sees as ``/tmp``.
         accounts: directory in which ``passwd`` and ``group`` are written for it: its own account, nobody else.
+        shared_memory_limit_bytes: of all files in its ``/dev/shm``; 0, or a bubblewrap that cannot, sets no limit.
 
     Raises:
         SandboxMissingError: bubblewrap is not installed.
@@ -115,6 +137,7 @@ def wrap(
         *_NAMESPACES,
         *_system_mounts(),
         *_KERNEL_MOUNTS,
+        *(_sized_shared_memory(shared_memory_limit_bytes) if can_limit_shared_memory() else ()),
         *("--ro-bind", str(accounts / "passwd"), "/etc/passwd"),
         *("--ro-bind", str(accounts / "group"), "/etc/group"),
         *("--bind", str(temporary), "/tmp"),  # noqa: S108 - the sandbox's own
@@ -193,6 +216,12 @@ _KERNEL_MOUNTS = (
     "--proc", "/proc", "--dev", "/dev",
     "--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu",
 )  # fmt: skip
+
+
+def _sized_shared_memory(limit_bytes: int) -> tuple[str, ...]:
+    """Return what mounts ``/dev/shm`` by itself, and so makes the rest of ``/dev`` read-only; devices stay usable."""
+    size = ("--size", str(limit_bytes)) if limit_bytes else ()
+    return (*size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108 - the sandbox's own
 
 
 def _write_accounts(directory: Path) -> None:

@@ -39,12 +39,14 @@ class Building:
         cache: uv's, of this organisation alone: what a build puts into it, only its owner's builds take out.
         interpreter: what the environment is built on.
         confinement: of the organisation.
+        disk_limit_bytes: of what its code can change; 0 is none.
     """
 
     folder: Path
     cache: Path
     interpreter: Path
     confinement: Confinement
+    disk_limit_bytes: int = 0
 
     @property
     def home(self) -> Path:
@@ -61,12 +63,15 @@ class Building:
         """The environment to be."""
         return self.folder / "environment"
 
+    @property
+    def _own(self) -> tuple[Path, ...]:
+        return (self.home, self.temporary, self.environment, self.cache)
+
     def prepare(self) -> None:
         """Make the directories."""
-        own = (self.home, self.temporary, self.environment, self.cache)
-        for directory in own:
+        for directory in self._own:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.confinement.give(*own)
+        self.confinement.give(*self._own)
         self.confinement.let_in(self.folder)
         self.confinement.let_in(self.folder.parent)
 
@@ -98,7 +103,7 @@ class Building:
         return GuardedCommand(
             argv=self.confinement.command_line(
                 content,
-                writable=(self.home, self.temporary, self.environment, self.cache),
+                writable=self._own,
                 temporary=self.temporary,
                 accounts=self.folder / "accounts",
             ),
@@ -106,6 +111,8 @@ class Building:
             cwd=content.cwd,
             time_limit_seconds=limit_seconds,
             grace_seconds=_GRACE_SECONDS,
+            disk_limit_bytes=self.disk_limit_bytes,
+            directories=self._own,
             sandboxed=self.confinement.sandboxed,
             uid=self.confinement.uid,
         )

@@ -92,5 +92,6 @@ class PlatformEnvironments:
             indexes=indexes,
             direct_references=direct_references,
             lock_max_age_seconds=self._settings.lock_max_age_seconds,
+            disk_limit_bytes=self._settings.environment_disk_limit_bytes,
             confine=lambda codops: confinement(self._settings, codops),
         )

@@ -23,6 +23,7 @@ from airflow_peach.execution.environments.package_indexes import Index, index_ac
 from airflow_peach.execution.environments.uv_process import (
     Runner,
     Uv,
+    UvDiskLimitError,
     UvFailedError,
     UvTimeoutError,
     find_uv,
@@ -71,6 +72,7 @@ class EnvironmentStore:
         indexes: Sequence[Index] = (),
         direct_references: bool = True,
         lock_max_age_seconds: float,
+        disk_limit_bytes: int = 0,
         uv: Path | None = None,
         run: Runner = run_under_guard,
         confine: Callable[[str], Confinement] = unconfined,
@@ -83,6 +85,7 @@ class EnvironmentStore:
             indexes: the only ones that are asked; empty for those that the machine is configured for.
             direct_references: whether a requirement may name an address (``lib @ git+https://…``).
             lock_max_age_seconds: when requirements are resolved again although nothing changed.
+            disk_limit_bytes: of an environment that is being built, with its organisation's cache; 0 is none.
             uv: the uv binary; None for that of the ``uv`` package.
             run: runs uv.
             confine: says what the code that uv runs for an organisation, by its codops, is confined to.
@@ -91,6 +94,7 @@ class EnvironmentStore:
         self._interpreter = interpreter
         self._direct_references = direct_references
         self._lock_max_age_seconds = lock_max_age_seconds
+        self._disk_limit_bytes = disk_limit_bytes
         self._confine = confine
         self._uv = Uv(
             binary=uv or find_uv(),
@@ -238,8 +242,7 @@ class EnvironmentStore:
         if wanted.requirements:
             asked = ", ".join(requirement.text for requirement in wanted.requirements)
             wanted.emit(self._uv.access.hide(f"Resolving {asked}"))
-        building = self._new_building(wanted)
-        try:
+        with self._building(wanted, "its requirements cannot be resolved") as building:
             lock = requirement_lock.resolve(
                 wanted.requirements,
                 building,
@@ -248,35 +251,35 @@ class EnvironmentStore:
                 deadline=wanted.deadline,
                 emit=wanted.emit,
             )
-        except (UvFailedError, requirement_lock.RequirementRefusedError) as error:
-            raise build_error(
-                wanted.folder.codops, "its requirements cannot be resolved", str(error), wanted.requirements
-            ) from None
-        finally:
-            discard(building.folder)
         requirement_lock.write_lock(wanted.lock_file, lock)
         return lock
 
     def _build(self, wanted: _Wanted, lock: RequirementLock, digest: str) -> Environment:
         wanted.emit(f"Building environment {digest[:12]} on {wanted.interpreter.version}")
-        building = self._new_building(wanted)
-        try:
+        with self._building(wanted, "its environment cannot be built") as building:
             self._fill(wanted, lock, building)
             return wanted.folder.complete(building, digest)
-        except (UvFailedError, BuildRefusedError) as error:
-            raise build_error(
-                wanted.folder.codops, "its environment cannot be built", str(error), wanted.requirements
-            ) from None
-        finally:
-            discard(building.folder)
 
-    def _new_building(self, wanted: _Wanted) -> Building:
+    @contextlib.contextmanager
+    def _building(self, wanted: _Wanted, failure: str) -> Iterator[Building]:
+        """Give a place to build in, and clear it away; what is refused or fails there is told as ``failure``."""
         folder = wanted.folder
         building = Building(
-            folder.new_building(), folder.cache, wanted.interpreter.executable, self._confine(folder.codops)
+            folder.new_building(),
+            folder.cache,
+            wanted.interpreter.executable,
+            self._confine(folder.codops),
+            self._disk_limit_bytes,
         )
         building.prepare()
-        return building
+        try:
+            yield building
+        except (UvFailedError, BuildRefusedError, requirement_lock.RequirementRefusedError) as error:
+            if isinstance(error, UvDiskLimitError):
+                discard(folder.cache)
+            raise build_error(folder.codops, failure, str(error), wanted.requirements) from None
+        finally:
+            discard(building.folder)
 
     def _fill(self, wanted: _Wanted, lock: RequirementLock, building: Building) -> None:
         uv = functools.partial(self._uv, building=building, deadline=wanted.deadline, emit=wanted.emit)

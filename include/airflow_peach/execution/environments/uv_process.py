@@ -32,6 +32,10 @@ class UvFailedError(PeachError):
     """uv ended with an error; the message is uv's own explanation, without colours and credentials."""
 
 
+class UvDiskLimitError(UvFailedError):
+    """uv, or code of a package, was ended at the disk limit."""
+
+
 class UvTimeoutError(PeachError):
     """uv was stopped at the deadline."""
 
@@ -52,6 +56,7 @@ class Runner(Protocol):
 
         Raises:
             UvTimeoutError: it and all that it started were killed at the limit.
+            UvDiskLimitError: they were killed at the disk limit.
             UvFailedError: it could not be started.
         """
 
@@ -67,6 +72,13 @@ def run_under_guard(command: GuardedCommand, *, emit: Callable[[str], None]) -> 
     report = run_guarded(command, emit=keep)
     if report.kind == "timed_out":
         raise UvTimeoutError(f"uv did not end within {command.time_limit_seconds:g} s")
+    if report.kind == "disk":
+        raise UvDiskLimitError(
+            f"ended at [peach] environment_disk_limit: the environment and the package cache have more than "
+            f"{command.disk_limit_bytes:,} bytes. The cache is emptied: the next build starts anew"
+        )
+    if report.kind == "processes":
+        raise UvFailedError("ended: too many processes")
     if report.exit_code is None:
         raise UvFailedError(f"uv could not be run: {report.message or report.kind}")
     return Finished(report.exit_code, "\n".join(kept))
@@ -107,6 +119,7 @@ class Uv:
             emit: takes each line that uv says.
 
         Raises:
+            UvDiskLimitError: it took more of the disk than ``building`` may.
             UvFailedError: uv ended with an error.
             UvTimeoutError: the deadline has passed.
         """
