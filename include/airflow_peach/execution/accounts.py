@@ -114,11 +114,11 @@ def _registered(path: Path) -> dict[str, int]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if (
         not isinstance(content, dict)
-        or not all(isinstance(uid, int) and uid > 0 for uid in content.values())
+        or not all(type(uid) is int and uid > 0 for uid in content.values())
         or len(set(content.values())) != len(content)
     ):
         # Starting afresh would give one organisation's files to another.
