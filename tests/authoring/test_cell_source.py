@@ -97,3 +97,9 @@ def test_empty_lines_and_spaces_without_end_cost_nothing(source: str) -> None:
     begin = time.process_time()
     to_python(source)
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("line_break", ["\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_line_breaks_that_only_unicode_knows_are_no_warning(line_break: str) -> None:
+    # IPython warns of them; as everywhere in the tests, a warning would be an error.
+    assert "get_ipython().system('ls')" in to_python(f"x = 1{line_break}y = 2\n!ls\n")

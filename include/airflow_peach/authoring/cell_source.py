@@ -39,10 +39,12 @@ def to_python(source: str) -> str:
     rewritten = sum(len(signs) or 1 for signs in _REWRITTEN.findall(source))
     if len(source) * (1 + rewritten) > TRANSFORM_LIMIT:
         return source
-    try:
-        transformed = _transformer()(source)
-    except (SyntaxError, RuntimeError):  # RuntimeError: still changing after 500 rounds
-        return source
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of line breaks that only Unicode knows
+        try:
+            transformed = _transformer()(source)
+        except (SyntaxError, RuntimeError):  # RuntimeError: still changing after 500 rounds
+            return source
     # The transformer drops empty lines in front; put back, a traceback's lines are the cell's.
     return "\n" * _leading_empty_lines(source) + transformed
 
