@@ -127,6 +127,15 @@ def test_a_plan(peach: Peach, news: Team) -> None:
     assert "| `debr/fourth` | `metadata` | added |" in markdown.splitlines()
 
 
+def test_a_plan_before_the_first_commit(peach: Peach, news: Team) -> None:
+    news.task("debr", "train")
+    without_git = peach("plan", cwd=news.path)
+    news.git("init", "--quiet")
+
+    assert "is no git repository, so it has no commits; make it one with git init" in without_git.stderr
+    assert peach("plan", cwd=news.path).stdout == "+ debr/train (debr): added\n"
+
+
 def test_a_plan_tells_what_is_changed(peach: Peach, news: Team) -> None:
     news.notebook("n.ipynb", "def task(a=1):\n    return a\n")
     news.write("peach.yaml", TWO)

@@ -97,6 +97,8 @@ def test_a_traceback_names_notebook_cell_and_line(run_task: RunTask) -> None:
     text = "\n".join(lines)
     assert text.startswith('Traceback (most recent call last):\n  File "notebooks/a.ipynb, cell 3", line 6, in task\n')
     assert "    return 1 / x\n" in text
+    # Of the last line, which has no end: marked is `helper(VALUE)`.
+    assert f"    return helper(VALUE)\n{' ' * len('    return ')}^^^^^^^^^^^^^\n" in text
     assert "launcher" not in text
     assert lines[-1] == result.reason
 

@@ -183,6 +183,27 @@ def test_no_such_task(name: str, said: str, tmp_path: Path) -> None:
     assert str(raised.value) == said
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "plain: no configuration file; peach init writes a first one"),
+        ("tasks: [", r"plain@work-tree:peach.yaml:1:\d+: not valid YAML"),
+        (
+            "codops: debr\ntasks:\n  first: {notebook: n.py}\n",
+            "peach.yaml:3:3: tasks.first.method: this key is missing",
+        ),
+    ],
+)
+def test_why_there_is_no_task(content: str | None, said: str, tmp_path: Path) -> None:
+    """Not only that: what is wrong with the configuration is said."""
+    (tmp_path / "plain").mkdir()
+    if content is not None:
+        (tmp_path / "plain" / "peach.yaml").write_text(content)
+
+    with pytest.raises(NoTaskError, match=said):
+        run_here(LocalRun(tmp_path / "plain", "other"), load_settings(home=tmp_path / "home"), emit=lambda _: None)
+
+
 def test_the_debugger_has_the_terminal(tmp_path: Path) -> None:
     """In a terminal of its own: what is typed reaches ``input()``, pdb after an error, and the prompt at the end."""
     team, settings = world(tmp_path, "def task():\n    word = input('say: ')\n    raise ValueError(word)\n")

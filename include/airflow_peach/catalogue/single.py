@@ -42,6 +42,11 @@ def find_task(catalogue: Catalogue, name: str, configuration: RepositoryConfigur
     about = [problem for problem in configuration.problems if problem.about.startswith(f"tasks.{name}")]
     if about:
         raise NoTaskError("\n".join(map(str, about)))
+    unreadable = [problem for file in configuration.files if not file.readable for problem in file.problems]
+    if unreadable or (configuration.problems and not tasks):
+        raise NoTaskError("\n".join(map(str, unreadable or configuration.problems)))
+    if not configuration.files:
+        raise NoTaskError(f"{configuration.repository}: no configuration file; peach init writes a first one")
     known = [task.name for _, task in tasks]
     remedy = did_you_mean(name, known) or (f"there are: {', '.join(sorted(known))}" if known else "there are none")
     raise NoTaskError(f"{configuration.repository} has no valid task '{name}'; {remedy}")

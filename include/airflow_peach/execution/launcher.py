@@ -97,8 +97,10 @@ def run(specification: dict[str, Any]) -> Any:  # noqa: ANN401 - what the entry 
 
 def run_cell(source: str, name: str, namespace: dict[str, Any], flags: int, await_: Callable[[Any], Any]) -> int:
     """Execute one cell, known by ``name`` in tracebacks; return the future flags that are on after it."""
-    # No modification time: linecache then never looks for the file.
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    # No modification time: linecache then never looks for the file. Its last line ends, too: else the marks below a
+    # line of a traceback are a column off.
+    lines = f"{source}\n".splitlines(True)
+    linecache.cache[name] = (len(source), None, lines, name)
     code = compile(source, name, "exec", flags=flags | ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     value = eval(code, namespace)  # noqa: S307 - running the author's code is what this is for
     if code.co_flags & CO_COROUTINE:

@@ -52,6 +52,10 @@ class LocalRepository(Mirror):
                 f"{self.address.name}: there is no commit {revision!r}; name one as git does: HEAD~1, a branch, a hash"
             ) from None
 
+    def has_commits(self) -> bool:
+        """Whether there is any, on any branch."""
+        return bool(self.git().rev_list("--all", "--max-count=1"))
+
     def files(self, commit: str) -> CommitFiles:
         """Return the files of a commit, by its full hash."""
         return CommitFiles(self, commit)
@@ -67,7 +71,7 @@ def _git_directory(root: Path) -> Path:
     if git.is_file():
         return Path(root, git.read_text(encoding="utf-8").removeprefix("gitdir:").strip())
     if not git.is_dir():
-        raise NoCommitError(f"{root}: is no git repository, so it has no commits; leave the commit out")
+        raise NoCommitError(f"{root}: is no git repository, so it has no commits; make it one with git init")
     return git
 
 

@@ -141,6 +141,17 @@ def test_a_value_that_cannot_be_read_is_a_flaw_and_its_text_stays(text: str, cau
             ),
         ),
         (
+            "a:\n  key:value\n  other: b",
+            (
+                (
+                    "not valid YAML: mapping values are not allowed in this context; put a space after the colon in "
+                    "line 2: 'key: …'"
+                ),
+                3,
+                8,
+            ),
+        ),
+        (
             "tasks:\n  x: [1, 2\n",
             (
                 (

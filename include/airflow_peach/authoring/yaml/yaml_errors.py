@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _REMEDIES = {
     "invalid Unicode character escape code": "write the character itself",
     "control characters are not allowed": "remove it, or is this not a text file?",
 }
+# A key whose value begins right behind the colon: one text to YAML, and the next line's colon is the one too many.
+_GLUED = re.compile(r"^\s*(?:- )?([A-Za-z_]\w*):(?![\s/])")
 _CHARACTER_REMEDY = "put a text that begins with {character!r} in quotes"
 
 
@@ -44,6 +47,9 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int, int]
         remedy = _CHARACTER_REMEDY.format(character=character)
     else:
         remedy = next((remedy for words, remedy in _REMEDIES.items() if words in problem), "")
+    glued = _GLUED.match(lines[line - 1]) if line and "mapping values" in problem else None
+    if glued:
+        remedy = f"put a space after the colon in line {line}: '{glued[1]}: …'"
     began = error.context_mark
     # Where an unclosed quote or bracket began helps more than where the file ended.
     since = f", {error.context} that began on line {began.line + 1}" if began and began.line != line else ""
