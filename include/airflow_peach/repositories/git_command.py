@@ -36,8 +36,8 @@ OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
 NETWORK_COMMANDS = {"fetch", "ls-remote"}
 _REASON_CHARACTERS = 500
 # How git begins when it could not speak with the remote, and what it (curl, ssh) says of one that is silent.
-_REMOTE = ("unable to access ", "RPC failed", "ssh: ", "Authentication failed", "Connection ")
-_UNABLE = re.compile(r"^unable to access '[^']*': ")
+_REMOTE = ("unable to access 'http", "RPC failed", "ssh: ", "Authentication failed", "Connection ")
+_UNABLE = re.compile(r"^unable to access 'http[^']*': ")
 _SILENCE = ("Operation too slow", "timed out", "Timeout was reached")
 
 
