@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import yaml
+
 
 @dataclass(frozen=True)
 class FirstTask:
@@ -18,11 +20,11 @@ class FirstTask:
     def configuration(self) -> str:
         """Return the text of ``peach.yaml``."""
         return (
-            f"codops: {self.codops}\n"
+            f"codops: {_text(self.codops)}\n"
             "tasks:\n"
-            f"  {self.task}:\n"
-            f"    notebook: {json.dumps(self.notebook)}\n"
-            f"    method: {self.method}  # this function is called, again and again\n"
+            f"  {_text(self.task)}:\n"
+            f"    notebook: {_text(self.notebook)}\n"
+            f"    method: {_text(self.method)}  # this function is called, again and again\n"
             "    args:  # with these keyword arguments\n"
             "      name: world\n"
             "# Packages that the notebook needs, one a line:\n"
@@ -59,3 +61,12 @@ class FirstTask:
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
         return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _text(value: str) -> str:
+    """Return the value as YAML reads it as this text: in quotes where it would be something else, such as ``no``."""
+    try:
+        is_plain = yaml.safe_load(value) == value
+    except yaml.YAMLError:
+        is_plain = False
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
