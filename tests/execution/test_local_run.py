@@ -242,4 +242,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert (data["status"], data["record"]["version"]) == ("failed", "work-tree")
     assert "unexpected argument 'm' of task()" in data["reason"]
     assert peach("first", "--args", "[1]").returncode == 2
+    (team.path / "n.ipynb").write_text(notebook("import pandas\ndef task():\n    return pandas.DataFrame()"))
+    done = peach("first")
+    assert done.returncode == 1
+    assert "  peach validate says: work:peach.yaml:3:11: tasks.first.notebook: 'pandas' is imported" in done.stdout
     assert peach("first", "--debug").returncode == 2

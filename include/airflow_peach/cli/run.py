@@ -78,8 +78,9 @@ def command(
     settings = load_settings(home=(home or author_home()).absolute())
     kept = settings.home / "kept" / f"{task}-{dt.datetime.now(tz=dt.timezone.utc):%Y%m%dT%H%M%S%f}" if keep else None
     as_json = output_format == "json"
+    root = repository_of(path.resolve())
     finished = run_here(
-        LocalRun(repository_of(path.resolve()), task, args=_arguments(args), revision=commit, passed=passed, kept=kept),
+        LocalRun(root, task, args=_arguments(args), revision=commit, passed=passed, kept=kept),
         settings,
         emit=lambda line: click.echo(line, err=as_json),
         perform=in_debugger if debug else execute,
@@ -89,6 +90,8 @@ def command(
         click.echo(json.dumps({**data, "kept": str(kept) if kept else None}))
     else:
         _show(finished, kept)
+        if finished.outcome.status != "success" and not commit:
+            _show_what_validate_says(root, finished.task)
     return 0 if finished.outcome.status == "success" else 1
 
 
@@ -118,3 +121,16 @@ def _show(finished: Finished, kept: Path | None) -> None:
         )
     if kept:
         click.echo(f"  directory: {kept}")
+
+
+def _show_what_validate_says(root: Path, task: str) -> None:
+    """Show why it may have failed: names of other cells, magics, imports that no requirement names."""
+    from airflow_peach.authoring.foresight import Foresight  # noqa: PLC0415 - help needs none of it
+    from airflow_peach.authoring.repository import read_repository  # noqa: PLC0415 - the same
+    from airflow_peach.authoring.work_tree import WorkTreeFiles  # noqa: PLC0415 - the same
+    from airflow_peach.execution.magic_support import magic_support  # noqa: PLC0415 - the same
+
+    read = read_repository(WorkTreeFiles(root), repository=root.name, version="", foresight=Foresight(magic_support()))
+    for problem in (*read.problems, *read.hints):
+        if problem.about.startswith(f"tasks.{task}."):
+            click.echo(f"  peach validate says: {problem}")
