@@ -71,6 +71,36 @@ def test_what_init_refuses(peach: Peach, news: Team, arguments: list[str], code:
     assert list(news.path.iterdir()) == []
 
 
+def test_init_for_a_notebook_that_is_there(peach: Peach, news: Team) -> None:
+    news.notebook("nb/x.ipynb", "def train(a, b=2):\n    return a\n\ndef plot():\n    pass\n")
+    wanted = ("init", "--codops", "debr", "--task", "train", "--notebook", "nb/x.ipynb", "--method")
+
+    missing = peach(*wanted, "trian", cwd=news.path)
+    assert missing.returncode == 2
+    assert "not found in nb/x.ipynb; did you mean 'train'?" in " ".join(missing.stderr.split())
+    assert peach(*wanted, "train", cwd=news.path).returncode == 0
+    assert "      a: null  # ?\n" in (news.path / "peach.yaml").read_text()
+    assert peach("validate", cwd=news.path).returncode == 0
+    (news.path / "peach.yaml").unlink()
+    assert peach(*wanted, "plot", cwd=news.path).returncode == 0
+    assert peach("validate", cwd=news.path).returncode == 0
+
+
+def test_a_folder_of_a_repository_is_not_the_root(peach: Peach, news: Team) -> None:
+    news.git("init", "--quiet")
+    folder = type(news)(news.path / "team")
+    folder.path.mkdir()
+
+    refused = peach("init", "--codops", "debr", cwd=folder.path)
+    folder.task("debr", "train")
+    validated = peach("validate", cwd=folder.path)
+
+    assert refused.stderr.endswith(f"is a folder of a repository, whose root alone is read: peach init {news.path}\n")
+    assert refused.returncode == 1
+    assert "! team:peach.yaml:1:1: is in a folder of the repository news" in validated.stdout
+    assert validated.returncode == 0
+
+
 def test_init_overwrites_nothing(peach: Peach, news: Team) -> None:
     news.task("debr", "train")
     before = (news.path / "peach.yaml").read_text()

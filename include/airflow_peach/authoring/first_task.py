@@ -10,12 +10,17 @@ import yaml
 
 @dataclass(frozen=True)
 class FirstTask:
-    """What its author chose; each value is valid by ``rules``."""
+    """What its author chose; each value is valid by ``rules``.
+
+    Attributes:
+        required: parameters without a default of a function that is there already; None: it is still to be written.
+    """
 
     codops: str
     task: str
     notebook: str
     method: str
+    required: tuple[str, ...] | None = None
 
     def configuration(self) -> str:
         """Return the text of ``peach.yaml``."""
@@ -25,12 +30,17 @@ class FirstTask:
             f"  {_text(self.task)}:\n"
             f"    notebook: {_text(self.notebook)}\n"
             f"    method: {_text(self.method)}  # this function is called, again and again\n"
-            "    args:  # with these keyword arguments\n"
-            "      name: world\n"
+            f"{self._arguments()}"
             "# Packages that the notebook needs, one a line:\n"
             "# dependencies:\n"
             "#   - numpy>=2\n"
         )
+
+    def _arguments(self) -> str:
+        if self.required == ():
+            return ""
+        given = ["name: world"] if self.required is None else [f"{_text(name)}: null  # ?" for name in self.required]
+        return "".join(["    args:  # with these keyword arguments\n", *(f"      {line}\n" for line in given)])
 
     def code(self) -> str:
         """Return the cell with the entry function."""

@@ -110,5 +110,12 @@ def repository_of(path: Path) -> Path:
     return folder
 
 
+def enclosing_repository(root: Path) -> Path | None:
+    """Return the root of the git repository that the folder ``root`` is only a part of; None where there is none."""
+    inner_first = [root, *root.parents]
+    found = next((folder for folder in inner_first if (folder / ".git").exists()), root)
+    return None if found == root else found
+
+
 def _is_configuration(path: Path) -> bool:
     return path.suffix in _SUFFIXES and (path.is_symlink() or path.is_file())

@@ -10,8 +10,11 @@ import click
 from pydantic_core import PydanticCustomError
 
 from airflow_peach.authoring import rules
+from airflow_peach.authoring.entry_function import find_entry_function
 from airflow_peach.authoring.first_task import FirstTask
-from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER
+from airflow_peach.authoring.notebooks import read_cells
+from airflow_peach.authoring.problems import ProblemError
+from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, enclosing_repository
 from airflow_peach.cli import options, output
 from airflow_peach.errors import PeachError
 from airflow_peach.storage import write_text
@@ -35,20 +38,25 @@ def command(path: Path, codops: str | None, task: str | None, notebook: str | No
     """Write a first peach.yaml and notebook, which validate and run.
 
     In a terminal it asks for what no option says. PATH is the repository, the current directory without it. A
-    notebook that is there stays as it is; a configuration that is there is an error.
+    notebook that is there stays as it is, and must have the function; a configuration that is there is an error.
 
     Exit code 0 when they were written, 1 when not.
     """
+    outer = enclosing_repository(path.resolve())
+    if outer is not None:
+        raise PeachError(f"{path.resolve()}: is a folder of a repository, whose root alone is read: peach init {outer}")
     for there in (path / "peach.yaml", path / CONFIGURATION_FOLDER):
         if there.exists():
             raise PeachError(f"{there}: is there already; add a task to it, and check it with peach validate")
     codops = _ask("Code of your organisation (such as debr)", "--codops", codops, rules.codops, None)
     task = _ask("Name of the task", "--task", task, rules.task_name, "first_task")
     notebook = _ask("Notebook", "--notebook", notebook, rules.notebook_path, f"{task}.ipynb")
-    method = _ask("Function in it", "--method", method, rules.method_name, "run")
-    first = FirstTask(codops, task, notebook, method)
+    is_there = (path / notebook).exists()
+    known = _entries(path / notebook, notebook) if is_there else rules.method_name
+    method = _ask("Function in it", "--method", method, known, "run")
+    first = FirstTask(codops, task, notebook, method, _required(path / notebook, method) if is_there else None)
     try:
-        if not (path / notebook).exists():
+        if not is_there:
             write_text(path / notebook, first.content())
             click.echo(output.good(str(path / notebook)))
         write_text(path / "peach.yaml", first.configuration())
@@ -79,6 +87,24 @@ def _ask(question: str, option: str, given: str | None, rule: Callable[[str], st
 
     answer: str = click.prompt(question, default=default, value_proc=check)
     return answer
+
+
+def _entries(file: Path, notebook: str) -> Callable[[str], str]:
+    """Return the rule for a function that must be in the notebook."""
+
+    def rule(method: str) -> str:
+        try:
+            find_entry_function(read_cells(file.read_bytes(), notebook), rules.method_name(method), notebook)
+        except ProblemError as error:
+            raise rules.problem(error.cause, error.remedy) from None
+        return method
+
+    return rule
+
+
+def _required(file: Path, method: str) -> tuple[str, ...]:
+    signature = find_entry_function(read_cells(file.read_bytes(), file.name), method).signature
+    return () if signature is None else signature.required
 
 
 def _told(error: PydanticCustomError) -> str:

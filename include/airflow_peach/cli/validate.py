@@ -12,7 +12,7 @@ import click
 from airflow_peach.authoring.foresight import Foresight
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.authoring.repository import MAIN_FILE, read_repository
-from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles, repository_of
+from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles, enclosing_repository, repository_of
 from airflow_peach.cli import options
 from airflow_peach.cli.reports import text
 from airflow_peach.cli.reports.findings import Finding, Findings
@@ -63,7 +63,8 @@ def command(*, paths: tuple[Path, ...], resolve: bool, output_format: str) -> in
         if resolve:
             problems += _unresolvable(configuration)
         findings.found += (Finding(problem, root) for problem in problems)
-        findings.found += (Finding(hint, root, "hint") for hint in configuration.hints)
+        hints = [*configuration.hints, *_not_the_root(configuration, root)]
+        findings.found += (Finding(hint, root, "hint") for hint in hints)
         findings.tasks += (task for file in configuration.files for task in file.tasks)
     if output_format == "text" and sys.stdout.isatty():
         text.show(findings)
@@ -80,6 +81,15 @@ def _general(configuration: RepositoryConfiguration, root: Path) -> list[Problem
         return []
     remedy = f"create {MAIN_FILE}, or a .yaml file in {CONFIGURATION_FOLDER}/"
     return [Problem(Place(root.name), "", "no configuration file", remedy)]
+
+
+def _not_the_root(configuration: RepositoryConfiguration, root: Path) -> list[Problem]:
+    outer = enclosing_repository(root)
+    if outer is None or not configuration.files:
+        return []
+    cause = f"is in a folder of the repository {outer.name}, and only files in its root are configuration files"
+    place = Place(root.name, "", configuration.files[0].path, 1, 1)
+    return [Problem(place, "", cause, "move it there, unless this folder is to be a repository of its own")]
 
 
 def _unresolvable(configuration: RepositoryConfiguration) -> list[Problem]:
