@@ -97,25 +97,35 @@ def silent_server() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
-def configuration(codops: str, file: str, *, full_notebook: bool = False, dependencies: Sequence[str] = ()) -> str:
-    """A peach.yaml with one task, ``job``."""
-    task = {"notebook": file, "method": "task", "full_notebook": full_notebook}
-    return json.dumps({"codops": codops, "dependencies": list(dependencies), "tasks": {"job": task}})
+def make_hostile_teams(source: Path, *, requirement: str, tasks: int = 1) -> None:
+    """Make a repository for each kind; ``requirement`` is one that leads to a silent server.
 
-
-def make_hostile_teams(source: Path, *, requirement: str) -> None:
-    """Make a repository for each kind; ``requirement`` is one that leads to a silent server."""
+    Each has as many ``tasks`` that do the same, but ``index``: what hangs of that is its environment.
+    """
     for kind, code in PYTHON.items():
-        make_team(source / kind, {"peach.yaml": configuration(kind, "job.py"), "job.py": code})
-    make_team(
-        source / "notebook",
-        {"peach.yaml": configuration("notebook", "job.ipynb", full_notebook=True), "job.ipynb": notebook(KERNEL)},
-    )
-    make_team(
-        source / "index",
-        {"peach.yaml": configuration("index", "job.py", dependencies=[requirement]), "job.py": QUICK},
-    )
-    make_team(source / "remote", {"peach.yaml": configuration("remote", "job.py"), "job.py": QUICK})
+        _make_hostile_team(source, kind, tasks, file="job.py", code=code)
+    _make_hostile_team(source, "notebook", tasks, file="job.ipynb", code=notebook(KERNEL), full_notebook=True)
+    _make_hostile_team(source, "index", 1, file="job.py", code=QUICK, dependencies=[requirement])
+    _make_hostile_team(source, "remote", tasks, file="job.py", code=QUICK)
+
+
+def _make_hostile_team(
+    source: Path,
+    kind: str,
+    tasks: int,
+    *,
+    file: str,
+    code: str,
+    full_notebook: bool = False,
+    dependencies: Sequence[str] = (),
+) -> None:
+    task = {"notebook": file, "method": "task", "full_notebook": full_notebook}
+    configuration = {
+        "codops": kind,
+        "dependencies": list(dependencies),
+        "tasks": {f"job-{number}": task for number in range(1, tasks + 1)},
+    }
+    make_team(source / kind, {"peach.yaml": json.dumps(configuration), file: code})
 
 
 def make_ready(settings: Settings, source: Path, *, silent_port: int, environments: Sequence[str] = ()) -> None:

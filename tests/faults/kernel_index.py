@@ -18,19 +18,29 @@ VERSION = "7.0.0"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    ended: threading.Event
+
+    def do_GET(self) -> None:
+        if "/ipykernel" in self.path:
+            super().do_GET()
+        else:
+            self.ended.wait()
+
     def log_message(self, *_: Any) -> None: ...
 
 
 @contextlib.contextmanager
 def kernel_index(folder: Path) -> Iterator[str]:
-    """Serve the index from ``folder``; its address."""
+    """Serve the index from ``folder``; its address. Who asks for any other package never gets an answer."""
     package = folder / "simple" / "ipykernel"
     package.mkdir(parents=True)
     _write_wheel(package / f"ipykernel-{VERSION}-py3-none-any.whl")
-    handler = functools.partial(_Quiet, directory=str(folder))
+    ended = threading.Event()
+    handler = functools.partial(type("_Handler", (_Quiet,), {"ended": ended}), directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/simple"
+        ended.set()
         server.shutdown()
 
 
