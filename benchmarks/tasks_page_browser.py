@@ -41,10 +41,12 @@ def served(port: int) -> Iterator[str]:
     from airflow.api_fastapi.app import create_app, get_auth_manager  # noqa: PLC0415
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(create_app(), port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(create_app(apps="core"), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
+        if not thread.is_alive():
+            raise SystemExit("Airflow's API server did not start")
         time.sleep(0.1)
     yield get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
     server.should_exit = True

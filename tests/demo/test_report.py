@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_peach.demo.report import Reporter
-from airflow_peach.monitoring.executions import Execution
+from airflow_peach.monitoring.queries.ended import Execution
 
 START = dt.datetime(2026, 11, 22, 10, 11, 12, 500_000, tzinfo=dt.timezone.utc)
 RECORD = {"version": "abc12345", "repository": "work", "notebook": "n.ipynb", "reason": "ok", "run_seconds": 2.0}

@@ -10,7 +10,7 @@ from airflow.utils.session import create_session
 from airflow_peach.authoring.definitions import METADATA_LOOP
 from airflow_peach.catalogue.store import read_catalogue
 from airflow_peach.loops.identifiers import dag_id
-from airflow_peach.monitoring.executions import Execution, ended_executions, ended_runs
+from airflow_peach.monitoring.queries.ended import Execution, ended_executions, ended_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from airflow_peach.monitoring.executions import Execution
+    from airflow_peach.monitoring.queries.ended import Execution
 
 
 class Reporter:

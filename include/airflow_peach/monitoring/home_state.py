@@ -1,4 +1,4 @@
-"""What stands in the home directory, for who monitors: environments, isolation."""
+"""What stands in the home directory, for who monitors: environments."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from airflow_peach.catalogue.freshness import modified
 from airflow_peach.errors import PeachError
 from airflow_peach.execution.environments.folder import EnvironmentFolder
-from airflow_peach.execution.isolation import isolation_in_force
 
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
-
-    from airflow_peach.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -34,20 +31,6 @@ class EnvironmentStanding:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class IsolationStanding:
-    """How executions are kept away from the platform, as far as this machine tells.
-
-    Attributes:
-        level: in force; None when executions are refused.
-        why: it is not better; empty when it is as asked for.
-    """
-
-    setting: str
-    level: str | None
-    why: str
-
-
 def environment_standing(home: Path, codops: str) -> EnvironmentStanding:
     """Look at an organisation's environment; a few files are touched."""
     folder = EnvironmentFolder(codops, home / "environments" / codops)
@@ -60,9 +43,3 @@ def environment_standing(home: Path, codops: str) -> EnvironmentStanding:
         built_at=modified(current.lock_path) if current else None,
         reason=None if failure is None else PeachError(failure).one_line(),
     )
-
-
-def isolation_standing(settings: Settings) -> IsolationStanding:
-    """Return what the setting ``isolation`` comes to on this machine."""
-    isolation = isolation_in_force(settings)
-    return IsolationStanding(isolation.setting, isolation.level.value if isolation.level else None, isolation.why)

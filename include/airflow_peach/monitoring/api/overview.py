@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,19 @@ from airflow_peach import __version__
 from airflow_peach.authoring.definitions import METADATA_LOOP
 from airflow_peach.catalogue.freshness import last_sync
 from airflow_peach.catalogue.store import current_snapshot
+from airflow_peach.execution.isolation import isolation_in_force
 from airflow_peach.loops import identifiers
 from airflow_peach.monitoring import home_state
-from airflow_peach.monitoring.api.answers import Isolation, OrganisationSummary, Overview, Platform
+from airflow_peach.monitoring.api.answers import OrganisationSummary, Overview, Platform
 from airflow_peach.monitoring.api.found import CurrentView  # noqa: TC001 - FastAPI reads the annotations
-from airflow_peach.monitoring.api.parts import SHOWN_RUNS, age_seconds, environment_answer, loop_answer, problem_answer
+from airflow_peach.monitoring.api.parts import (
+    SHOWN_RUNS,
+    age_seconds,
+    environment_answer,
+    isolation_answer,
+    loop_answer,
+    problem_answer,
+)
 from airflow_peach.monitoring.queries import loops as query
 from airflow_peach.monitoring.visibility import may_see, visible_problems, visible_tasks
 
@@ -104,7 +111,7 @@ def _platform(settings: Settings, catalogue: Catalogue, reader: Reader) -> Platf
     nobodys = [problem for each in catalogue.repositories.values() if not each.codops for problem in each.problems]
     problems = [*catalogue.problems, *nobodys] if reader.may_read_loop(METADATA_LOOP) else []
     return Platform(
-        isolation=Isolation(**dataclasses.asdict(home_state.isolation_standing(settings))),
+        isolation=isolation_answer(isolation_in_force(settings)),
         synced_at=synced,
         sync_age_seconds=age_seconds(synced, dt.datetime.now(dt.timezone.utc)),
         catalogue_version=current_snapshot(settings.home),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from airflow_peach.loops.identifiers import ENVIRONMENT_TASK, parse_task_id
 from airflow_peach.monitoring import links
-from airflow_peach.monitoring.api.answers import EnvironmentState, Loop, ProblemAnswer, Run
+from airflow_peach.monitoring.api.answers import EnvironmentState, Isolation, Loop, ProblemAnswer, Run
 from airflow_peach.monitoring.queries.loops import NO_STATE
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_peach.authoring.problems import Problem
     from airflow_peach.catalogue.model import RepositoryStatus
+    from airflow_peach.execution import isolation
     from airflow_peach.monitoring.api.answers import LoopState, RunState
     from airflow_peach.monitoring.home_state import EnvironmentStanding
     from airflow_peach.monitoring.queries.loops import LoopRun, TaskMark
@@ -61,6 +62,12 @@ def loop_answer(name: str, dag_id: str, *, is_paused: bool, runs: Sequence[LoopR
 def environment_answer(standing: EnvironmentStanding) -> EnvironmentState:
     """Turn what is on disk into an answer."""
     return EnvironmentState(**dataclasses.asdict(standing))
+
+
+def isolation_answer(found: isolation.Isolation) -> Isolation:
+    """Turn what is in force into an answer."""
+    level = found.level.value if found.level else None
+    return Isolation(setting=found.setting, level=level, why=found.why)
 
 
 def problem_answer(problem: Problem, repositories: Mapping[str, RepositoryStatus]) -> ProblemAnswer:

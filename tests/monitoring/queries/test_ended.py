@@ -14,7 +14,7 @@ from tests.loops.conftest import catalogue_of
 
 from airflow_peach.catalogue.store import write_catalogue
 from airflow_peach.loops.identifiers import XCOM_KEY
-from airflow_peach.monitoring.executions import Execution, ended_executions, ended_runs
+from airflow_peach.monitoring.queries.ended import Execution, ended_executions, ended_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

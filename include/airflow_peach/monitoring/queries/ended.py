@@ -1,4 +1,4 @@
-"""What became of executions: one small query on Airflow's metadata, read only."""
+"""What ended since a moment, whatever the loop: for who follows as it happens."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.state import DagRunState
 from sqlalchemy import func, select
 
+from airflow_peach.monitoring.queries.executions import ENDED
 from airflow_peach.monitoring.queries.records import read_record, record_of_instance
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from sqlalchemy.orm import Session
-
-ENDED = (TaskInstanceState.SUCCESS, TaskInstanceState.FAILED)
 
 
 @dataclass(frozen=True)
