@@ -5,7 +5,15 @@
 By default 100 organisations of 20 tasks, 1,000,000 task instances with their records, which take minutes to make; with
 ``--keep`` they are made once, in a folder, and used from there afterwards. Asks Airflow's whole API server,
 in this process, for what one organisation's page shows, for the overview, and for a page of executions; and for the
-same by ``api/v2``. Figures of one machine mean little; the ratios do.
+same by ``api/v2``. Figures of one machine mean little; the ratios do. On two quiet cores:
+
+==============  ======  ===================================
+one call        by us   the same by ``api/v2``
+==============  ======  ===================================
+organisation     66 ms   1.9 s in  67 calls,  29 times more
+overview        104 ms  11.0 s in 306 calls, 106 times more
+100 executions   54 ms   1.2 s in 101 calls,  22 times more
+==============  ======  ===================================
 """
 
 from __future__ import annotations

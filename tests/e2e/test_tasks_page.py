@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-pytest.importorskip("playwright")
-
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.chromium import launched, logged_in
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.airflow, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 NOTHING = "\N{EN DASH}"
-# With a folder in it, the pictures of the documentation are taken anew: PEACH_SCREENSHOTS=docs/images.
-SCREENSHOTS = os.environ.get("PEACH_SCREENSHOTS", "")
 
 
 @pytest.fixture(scope="module")
@@ -364,8 +358,6 @@ def test_it_fits_in_light_and_dark_and_1024_pixels(
             assert page.locator(".peach-page").evaluate("(box) => box.scrollWidth <= box.clientWidth")
             expect(page.locator("html")).to_have_class(re.compile(theme))
             wait_for_ground(page, dark=theme == "dark")
-            if SCREENSHOTS:
-                page.screenshot(path=Path(SCREENSHOTS) / f"tasks-{name}-{theme}-{width}.png")
         assert reader.wrong == []
 
 

@@ -5,11 +5,9 @@ Its client, its widgets, the notebook itself executed without a browser, and in 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import nbformat
 import pytest
 import uvicorn
@@ -56,38 +53,6 @@ class Server:
 
         user = SimpleAuthManagerUser(username="viewer", role="viewer")
         return get_auth_manager().generate_jwt(user, expiration_time_in_seconds=expires_in_seconds)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(url).status_code == 200:
-                return
-        time.sleep(0.2)
-    raise AssertionError(f"{url} does not answer: {log.read_text(errors='replace')[-3000:]}")
-
-
-@contextlib.contextmanager
-def running(argv: list[str], url: str, folder: Path, **environment: str) -> Iterator[None]:
-    """Run a server until the end, and all that it started."""
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            argv, env=os.environ | environment, cwd=folder, stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        wait_for(url, process, log)
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -277,34 +242,18 @@ def test_it_imports_no_airflow() -> None:
 @pytest.fixture
 def lab(server: Server, tmp_path: Path) -> Iterator[Page]:
     """The notebook, open in JupyterLab in Chromium."""
-    from tests.chromium import launched  # noqa: PLC0415 - only here
+    from tests.jupyter_lab import opened_in_lab  # noqa: PLC0415 - only here
 
-    shutil.copy(NOTEBOOK, tmp_path)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    argv = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port", str(port), "--ip=127.0.0.1"]
-    options = ["--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}", "--LabApp.extension_manager=readonly"]
-    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / ".jupyter" / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    with (
-        running([*argv, *options], f"{url}/api/status", tmp_path, PEACH_URL=server.url, **folders),
-        launched() as browser,
-    ):
-        page = browser.new_page(viewport={"width": 1400, "height": 1400})
-        page.set_default_timeout(90_000)
-        page.goto(f"{url}/lab/tree/tasks_info.ipynb")
+    with opened_in_lab(NOTEBOOK, tmp_path, PEACH_URL=server.url) as page:
         yield page
 
 
 @pytest.mark.browser
 def test_in_jupyterlab_a_person_sees_and_uses_it(lab: Page, server: Server) -> None:
     from playwright.sync_api import expect  # noqa: PLC0415 - only here
+    from tests.jupyter_lab import run_all_cells  # noqa: PLC0415 - the same
 
-    # The menu is named after what is in front, once it is: until the kernel is there, that is nothing.
-    expect(lab.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)
-    expect(lab.get_by_title("Change kernel for tasks_info.ipynb")).to_contain_text("Idle")
-    lab.locator(".jp-Notebook .jp-CodeCell").first.click()
-    lab.get_by_role("menuitem", name="Run", exact=True).click()
-    lab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all_cells(lab)
     lab.get_by_label("User:").fill(LOGIN["PEACH_USERNAME"])
     lab.get_by_label("Password:").fill(LOGIN["PEACH_PASSWORD"])
     lab.get_by_role("button", name="Log in").click()
@@ -329,5 +278,3 @@ def test_in_jupyterlab_a_person_sees_and_uses_it(lab: Page, server: Server) -> N
     lab.get_by_role("button", name="show below").nth(1).click()
     expect(log).not_to_contain_text("the second log")
     expect(log).to_contain_text("the first log")
-    if place := os.environ.get("PEACH_SCREENSHOTS"):  # for docs/images
-        lab.screenshot(path=Path(place) / "tasks_info.png")

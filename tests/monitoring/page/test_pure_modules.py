@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.chromium import launched
 
 from airflow_peach.monitoring.page.files import FOLDER
-
-pytest.importorskip("playwright")
-
-from tests.chromium import launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,6 +10,7 @@ const Plot = /** @type {any} */ (plotLibrary);
 
 const HEIGHT = 240;
 const LOGARITHMIC_FROM = 30;
+const TICKS = 5;
 
 /** @typedef {import("./types.js").Execution} Execution */
 
@@ -76,10 +77,10 @@ function plotOf(executions, wanted, width) {
     style: { background: "transparent", color: "inherit", fontFamily: "inherit", fontSize: "11px", overflow: "visible" },
     x: { type: "time", label: null, nice: false, insetLeft: 8, insetRight: 8, ticks: Math.max(2, Math.floor(width / 110)), tickFormat: tickOf(executions.map(start), now) },
     y: logarithmic
-      ? { type: "log", label: null, nice: true, ticks: 4, tickFormat: duration }
-      : { domain: [0, Math.max(...all) * 1.1], label: null, ticks: 5, tickFormat: (/** @type {number} */ value) => duration(value) },
+      ? { type: "log", label: null, nice: true, ticks: TICKS, tickFormat: duration }
+      : { domain: [0, Math.max(...all) * 1.1], label: null, ticks: TICKS, tickFormat: (/** @type {number} */ value) => duration(value) },
     marks: [
-      Plot.gridY({ stroke: "currentColor", strokeOpacity: 0.12 }),
+      Plot.gridY({ ticks: TICKS, stroke: "currentColor", strokeOpacity: 0.12 }),
       Plot.dot(executions.filter((execution) => keyOf(execution) === wanted), { ...places, r: 9, className: "peach-chosen" }),
       Plot.dot(of("success"), { ...places, r: 3.5, className: "peach-mark-success" }),
       Plot.dot(of("failed"), { ...places, r: 4, symbol: "times", strokeWidth: 2, className: "peach-mark-failed" }),

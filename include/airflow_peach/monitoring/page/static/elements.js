@@ -2,7 +2,7 @@
 /** The small pieces that every part of the page is made of. Text from repositories is always a text node. */
 
 import { h, useState } from "./host.js";
-import { age, clock, duration, utc } from "./format.js";
+import { age, clock, duration, elapsed, utc } from "./format.js";
 import { loginAddress } from "./server.js";
 
 /**
@@ -26,7 +26,7 @@ export function Ago({ seconds, iso }) {
 /** @param {{ seconds: number|null, running?: boolean }} properties */
 export function Duration({ seconds, running = false }) {
   if (seconds === null) return h("span", { className: "peach-quiet" }, "–");
-  return h("span", { title: `${seconds.toFixed(3)} s` }, running ? `${age(seconds)} …` : duration(seconds));
+  return h("span", { title: `${seconds.toFixed(3)} s` }, running ? `${elapsed(seconds)} …` : duration(seconds));
 }
 
 /**

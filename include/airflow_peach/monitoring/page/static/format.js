@@ -49,6 +49,14 @@ export function duration(seconds) {
 }
 
 /**
+ * Return how long something runs by now: as a duration, in whole seconds.
+ * @param {number} seconds
+ */
+export function elapsed(seconds) {
+  return seconds < 60 ? age(seconds) : duration(Math.floor(seconds));
+}
+
+/**
  * Return an age in one unit: `5 s`, `3 min`, `2 h`, `4 d`.
  * @param {number} seconds
  */

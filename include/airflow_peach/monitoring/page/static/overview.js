@@ -79,7 +79,7 @@ function Row({ organisation, select, link }) {
     h("th", { scope: "row" }, h(SelectLink, { href: link({ org: codops }), onSelect: open }, codops), ended && h(Badge, { title: "Its last task is gone." }, "ended")),
     h("td", null, loop ? h(LoopProgress, { loop }) : h("span", { className: "peach-quiet" }, "no loop of its own")),
     h("td", null, loop && h(LastRuns, { loop })),
-    h("td", { className: "peach-numeric" }, organisation.tasks, stale.length > 0 && h(Badge, { kind: "warning", title: stale.join(", ") }, `${stale.length} stale`)),
+    h("td", { className: "peach-numeric" }, stale.length > 0 && h(Badge, { kind: "warning", title: stale.join(", ") }, `${stale.length} stale`), h("span", null, organisation.tasks)),
     h("td", null, failing.length === 0 ? h("span", { className: "peach-quiet" }, "none") : h(FailingTasks, { codops, failing, select, link })),
     h("td", null, h(EnvironmentBadge, { environment: organisation.environment })),
     h("td", { className: "peach-numeric" }, organisation.problems > 0 ? h(Badge, { kind: "warning" }, organisation.problems) : h("span", { className: "peach-quiet" }, "0")),
