@@ -46,12 +46,21 @@ def session(world: World) -> str:
     return world.token()
 
 
-@pytest.fixture
-def reader(browser: Browser, world: World, session: str) -> Iterator[Reader]:
-    """The administrator; whatever goes wrong in the browser fails the test."""
+@pytest.fixture(scope="module")
+def administrator(browser: Browser, world: World, session: str) -> Iterator[Reader]:
+    """One for all tests: what the browser keeps of Airflow's pages, it loads once."""
     with logged_in(browser, world.root, session) as reader:
         yield reader
-        assert reader.wrong == []
+
+
+@pytest.fixture
+def reader(administrator: Reader) -> Iterator[Reader]:
+    """The administrator, without a page yet; whatever goes wrong in the browser fails the test."""
+    administrator.wrong.clear()
+    yield administrator
+    for page in administrator.context.pages:
+        page.close()
+    assert administrator.wrong == []
 
 
 def row(page: Page, task: str) -> Locator:

@@ -57,6 +57,13 @@ def test_vendored_libraries_are_the_published_files(name: str) -> None:
     assert "Permission to use, copy, modify" in (VENDOR / f"LICENSE.{name}.txt").read_text(encoding="utf-8")
 
 
+def test_every_module_is_asked_for_early() -> None:
+    early = (files.FOLDER / "early.js").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"const MODULES = \[(.*?)\]", early, re.DOTALL)
+    named = re.findall(r'"(\w+)"', listed)
+    assert sorted([*named, "main", "early", "duration_graph", "types"]) == [module.stem for module in MODULES]
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_modules_import_only_each_other_and_take_nothing_from_the_internet(module: Path) -> None:
     text = module.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 // @ts-check
 /** Asks our API and Airflow's own. Every failure is a `ServerError` that says what the reader can do. */
 
+import { taken } from "./early.js";
 import { address } from "./host.js";
 
 /** A request that did not bring what was asked for. */
@@ -31,11 +32,13 @@ export function loginAddress() {
 export async function askJson(path, options = {}) {
   let response;
   try {
-    response = await fetch(address(path), {
-      credentials: "same-origin",
-      ...options,
-      headers: { Accept: "application/json", ...options.headers },
-    });
+    const ask = () =>
+      fetch(address(path), {
+        credentials: "same-origin",
+        ...options,
+        headers: { Accept: "application/json", ...options.headers },
+      });
+    response = await (taken(path) ?? ask());
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ServerError("unreachable", "Airflow does not answer.");
