@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from tests.chromium import launched, logged_in
 from tests.jupyter_lab import opened_in_lab, run_all_cells
+from tests.team import make_team
 
-from .conftest import Demo, make_repository
+from .conftest import Demo
 from .tasks_world import token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
-
-    from .conftest import Repository
+    from tests.team import Team
 
 NOTEBOOK = Path(__file__).parents[2] / "include" / "tasks_info.ipynb"
 LOOPS = 4
@@ -138,9 +138,9 @@ def running_demo(folder: Path) -> Iterator[tuple[str, str]]:
     """Give the address and a token of a demo in which `similar_items` goes on, after executions of every kind."""
     source = folder / "source"
     files = {"peach.yaml": FIRST, "news.py": CODE, "report.ipynb": REPORT}
-    debr = make_repository(source / "recommender", files)
+    debr = make_team(source / "recommender", files)
     for codops, content in OTHERS.items():
-        make_repository(source / f"{codops}-insights", {"peach.yaml": content, "news.py": CODE})
+        make_team(source / f"{codops}-insights", {"peach.yaml": content, "news.py": CODE})
     demo = Demo(folder / "home", source)
     try:
         seen = 0
@@ -166,7 +166,7 @@ def limit(platform_file: Path, seconds: int) -> None:
     platform_file.write_text(f"{before}organisations:\n  debr:\n    time_limit: {seconds}\n", encoding="utf-8")
 
 
-def let_the_last_loop_begin(demo: Demo, debr: Repository, root: str, known: str) -> None:
+def let_the_last_loop_begin(demo: Demo, debr: Team, root: str, known: str) -> None:
     """Change the tasks; wait until `similar_items` runs and has time."""
     debr.commit({"peach.yaml": SECOND})
     headers = {"Authorization": f"Bearer {known}"}
