@@ -11,7 +11,7 @@ const MODULES = [
 ];
 const GRAPH = "duration_graph";
 // An answer that nobody has taken by then is not news any more.
-const FRESH_MS = 5000;
+const FRESH_MS = 10_000;
 
 /** @type {Map<string, { response: Promise<Response>, at: number }>} */
 const asked = new Map();
@@ -45,16 +45,17 @@ function load(name) {
  * @param {URLSearchParams} selection as selection.js reads it
  */
 export function start(selection) {
-  const style = document.createElement("link");
-  Object.assign(style, { rel: "preload", as: "style", href: new URL("./page.css", import.meta.url).href });
-  document.head.append(style);
-  MODULES.forEach(load);
   const org = selection.get("org");
   const task = selection.get("task");
-  if (task) load(GRAPH);
   const organisations = "peach/api/organisations";
   const organisation = `${organisations}/${encodeURIComponent(org ?? "")}`;
   if (org) ask(organisation);
   if (org && task) ask(`${organisation}/tasks/${encodeURIComponent(task)}/executions`);
   ask(organisations);
+  // After the answers, which take longest: a browser asks one host for six things at a time.
+  const style = document.createElement("link");
+  Object.assign(style, { rel: "preload", as: "style", href: new URL("./page.css", import.meta.url).href });
+  document.head.append(style);
+  MODULES.forEach(load);
+  if (task) load(GRAPH);
 }
