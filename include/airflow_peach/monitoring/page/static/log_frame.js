@@ -32,13 +32,7 @@ export function LogFrame({ executions, wanted, task, showAll }) {
   const search = useSearch(rows, query, () => setFollow(false));
   const searchBox = useRef(/** @type {HTMLInputElement|null} */ (null));
 
-  const frame = useRef(/** @type {HTMLElement|null} */ (null));
-
   useEffect(() => setFollow(true), [wanted]);
-  // Who chose an execution wants to see its log.
-  useEffect(() => {
-    if (wanted) frame.current?.scrollIntoView({ block: "nearest" });
-  }, [wanted]);
 
   const hidden = platform ? 0 : shown.reduce((sum, execution) => sum + (logs.get(keyOf(execution))?.lines.filter((line) => line.platform).length ?? 0), 0);
   const running = shown.some((execution) => execution.status === "running");
@@ -60,7 +54,7 @@ export function LogFrame({ executions, wanted, task, showAll }) {
 
   return h(
     "section",
-    { ref: frame, className: "peach-panel peach-log-frame", "aria-label": "Logs", onKeyDown },
+    { className: "peach-panel peach-log-frame", "aria-label": "Logs", onKeyDown },
     h(
       "div",
       { className: "peach-bar" },
