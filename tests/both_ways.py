@@ -55,4 +55,5 @@ def comparable(log: list[str]) -> list[str]:
     """Return the log without what differs from one execution to the next: version, times, folders."""
     text = re.sub(r"@(?:work-tree|[0-9a-f]{8}):", "@VERSION:", "\n".join(log))
     text = re.sub(r"0x[0-9a-f]+", "0xADDRESS", text)
+    text = re.sub(r"/executions/\w+/", "/executions/FOLDER/", text)
     return re.sub(r"took [\d.e-]+ s", "took SOME s", text).splitlines()

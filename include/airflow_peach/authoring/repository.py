@@ -16,13 +16,13 @@ from airflow_peach.authoring.definitions import (
 )
 from airflow_peach.authoring.problems import Place, Problem
 from airflow_peach.authoring.task_check import TaskCheck
+from airflow_peach.authoring.work_tree import MAIN_FILE
 from airflow_peach.authoring.yaml.documents import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from airflow_peach.authoring.definitions import RepositoryFiles
     from airflow_peach.authoring.foresight import Foresight
 
-MAIN_FILE = "peach.yaml"
 # More than anybody reads of one file at a time; the rest shows when these are mended.
 LISTED_PROBLEMS = 50
 

@@ -13,6 +13,7 @@ from airflow_peach.authoring.problems import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+MAIN_FILE = "peach.yaml"
 CONFIGURATION_FOLDER = "peach.conf"
 # How many files are looked at for a near name: a data folder beside the notebooks may hold any number.
 SEARCHED_FILES = 20_000
@@ -32,7 +33,7 @@ class WorkTreeFiles:
     def configuration_paths(self) -> Sequence[str]:
         """Return the configuration files that exist, sorted; symbolic links too, for ``read`` to refuse."""
         folder = self._root / CONFIGURATION_FOLDER
-        found = [path for path in (self._root / "peach.yaml",) if os.path.lexists(path)]
+        found = [path for path in (self._root / MAIN_FILE,) if os.path.lexists(path)]
         if folder.is_dir() and not folder.is_symlink():
             for path in folder.iterdir():
                 # Jupyter's checkpoints of YAML files lie beside them, and are not committed.
@@ -104,7 +105,7 @@ def repository_of(path: Path) -> Path:
     folder = path if path.is_dir() else path.parent
     for candidate in (folder, *folder.parents):
         in_configuration = CONFIGURATION_FOLDER in (candidate.name, candidate.parent.name)
-        signs = (candidate / name for name in ("peach.yaml", CONFIGURATION_FOLDER, ".git"))
+        signs = (candidate / name for name in (MAIN_FILE, CONFIGURATION_FOLDER, ".git"))
         if not in_configuration and any(sign.exists() for sign in signs):
             return candidate
     return folder

@@ -10,9 +10,7 @@ import click
 from pydantic_core import PydanticCustomError
 
 from airflow_peach.authoring import rules
-from airflow_peach.authoring.entry_function import find_entry_function
 from airflow_peach.authoring.first_task import FirstTask
-from airflow_peach.authoring.notebooks import read_cells
 from airflow_peach.authoring.problems import ProblemError
 from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, enclosing_repository
 from airflow_peach.cli import options, output
@@ -21,6 +19,8 @@ from airflow_peach.storage import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_peach.authoring.entry_function import Entry
 
 
 @click.command(
@@ -94,7 +94,7 @@ def _entries(file: Path, notebook: str) -> Callable[[str], str]:
 
     def rule(method: str) -> str:
         try:
-            find_entry_function(read_cells(file.read_bytes(), notebook), rules.method_name(method), notebook)
+            _entry(file, rules.method_name(method), notebook)
         except ProblemError as error:
             raise rules.problem(error.cause, error.remedy) from None
         return method
@@ -103,8 +103,15 @@ def _entries(file: Path, notebook: str) -> Callable[[str], str]:
 
 
 def _required(file: Path, method: str) -> tuple[str, ...]:
-    signature = find_entry_function(read_cells(file.read_bytes(), file.name), method).signature
+    signature = _entry(file, method, file.name).signature
     return () if signature is None else signature.required
+
+
+def _entry(file: Path, method: str, notebook: str) -> Entry:
+    from airflow_peach.authoring.entry_function import find_entry_function  # noqa: PLC0415 - help needs none of it
+    from airflow_peach.authoring.notebooks import read_cells  # noqa: PLC0415 - the same
+
+    return find_entry_function(read_cells(file.read_bytes(), notebook), method, notebook)
 
 
 def _told(error: PydanticCustomError) -> str:

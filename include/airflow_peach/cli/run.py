@@ -125,12 +125,9 @@ def _show(finished: Finished, kept: Path | None) -> None:
 
 def _show_what_validate_says(root: Path, task: str) -> None:
     """Show why it may have failed: names of other cells, magics, imports that no requirement names."""
-    from airflow_peach.authoring.foresight import Foresight  # noqa: PLC0415 - help needs none of it
-    from airflow_peach.authoring.repository import read_repository  # noqa: PLC0415 - the same
-    from airflow_peach.authoring.work_tree import WorkTreeFiles  # noqa: PLC0415 - the same
-    from airflow_peach.execution.magic_support import magic_support  # noqa: PLC0415 - the same
+    from airflow_peach.cli.validate import foreseen  # noqa: PLC0415 - a task that succeeds needs none of it
 
-    read = read_repository(WorkTreeFiles(root), repository=root.name, version="", foresight=Foresight(magic_support()))
+    read = foreseen(root)
     for problem in (*read.problems, *read.hints):
         if problem.about.startswith(f"tasks.{task}."):
             click.echo(f"  peach validate says: {problem}")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_peach.catalogue import sync as catalogue_sync
 from airflow_peach.cli import options, output
 from airflow_peach.cli.connections import connection_login
 from airflow_peach.settings import load_settings
@@ -57,6 +56,8 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
     """
     if watch and no_wait:
         raise click.UsageError("--watch and --no-wait exclude each other")
+    from airflow_peach.catalogue.sync import sync  # noqa: PLC0415 - help needs none of it
+
     settings = load_settings(home=home.absolute() if home else None)
     as_json = output_format == "json"
     if watch:
@@ -64,9 +65,7 @@ def command(*, home: Path | None, source: Path | None, watch: bool, no_wait: boo
         return 0
     try:
         with _progress_bar(output_format) as progress:
-            report = catalogue_sync.sync(
-                settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login
-            )
+            report = sync(settings, source=source, progress=progress, wait=not no_wait, credentials=connection_login)
     except LockedError:
         if no_wait:
             return 0
@@ -85,6 +84,8 @@ def _progress_bar(output_format: str) -> contextlib.AbstractContextManager[Calla
 
 def _watch(settings: Settings, source: Path | None, *, as_json: bool) -> None:
     """Sync for ever. As text, after the first report, only what is new is shown."""
+    from airflow_peach.catalogue.sync import watch  # noqa: PLC0415 - help needs none of it
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -102,7 +103,7 @@ def _watch(settings: Settings, source: Path | None, *, as_json: bool) -> None:
         before = report
         repeated.next_round()
 
-    catalogue_sync.watch(settings, stop, source=source, on_report=on_report, credentials=connection_login)
+    watch(settings, stop, source=source, on_report=on_report, credentials=connection_login)
 
 
 class _Repeated(logging.Filter):

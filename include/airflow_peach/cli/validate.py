@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_peach.authoring.foresight import Foresight
 from airflow_peach.authoring.problems import Place, Problem
-from airflow_peach.authoring.repository import MAIN_FILE, read_repository
-from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, WorkTreeFiles, enclosing_repository, repository_of
+from airflow_peach.authoring.work_tree import (
+    CONFIGURATION_FOLDER,
+    MAIN_FILE,
+    WorkTreeFiles,
+    enclosing_repository,
+    repository_of,
+)
 from airflow_peach.cli import options
 from airflow_peach.cli.reports import text
 from airflow_peach.cli.reports.findings import Finding, Findings
-from airflow_peach.execution.magic_support import magic_support
 from airflow_peach.settings import author_home, load_settings
 
 if TYPE_CHECKING:
@@ -56,9 +59,7 @@ def command(*, paths: tuple[Path, ...], resolve: bool, output_format: str) -> in
     """
     findings = Findings()
     for root in dict.fromkeys(repository_of(path.resolve()) for path in paths or (Path(),)):
-        configuration = read_repository(
-            WorkTreeFiles(root), repository=root.name, version="", foresight=Foresight(magic_support())
-        )
+        configuration = foreseen(root)
         problems = [*configuration.problems, *_general(configuration, root)]
         if resolve:
             problems += _unresolvable(configuration)
@@ -74,6 +75,15 @@ def command(*, paths: tuple[Path, ...], resolve: bool, output_format: str) -> in
         if rendered:
             click.echo(rendered)
     return 1 if findings.errors else 0
+
+
+def foreseen(root: Path) -> RepositoryConfiguration:
+    """Read the work tree at ``root``, and look ahead at what its tasks would do."""
+    from airflow_peach.authoring.foresight import Foresight  # noqa: PLC0415 - help needs none of it
+    from airflow_peach.authoring.repository import read_repository  # noqa: PLC0415 - the same
+    from airflow_peach.execution.magic_support import magic_support  # noqa: PLC0415 - the same
+
+    return read_repository(WorkTreeFiles(root), repository=root.name, version="", foresight=Foresight(magic_support()))
 
 
 def _general(configuration: RepositoryConfiguration, root: Path) -> list[Problem]:
