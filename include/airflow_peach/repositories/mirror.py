@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-import shutil
 import tempfile
 import time
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 from airflow_peach.errors import PeachError
 from airflow_peach.processes import ProcessTimeoutError, ProgramMissingError
+from airflow_peach.repositories import upkeep
 from airflow_peach.repositories.git_environment import (
     GitError,
     RemoteGitError,
@@ -48,11 +48,6 @@ VERSION_CHARACTERS = 8
 # Between a mirror's name and what is temporary of it; no name has it (``_safe``), so none is the beginning of another.
 _TEMPORARY = "@"
 _NAME_LIMIT_BYTES = 200
-# Of a git that was killed, in a mirror. git itself clears its half packs only after a day, and not at each fetch.
-_LEFTOVERS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/tmp_*", "objects/??/tmp_obj_*")
-_COMPACT_TIMEOUT_SECONDS = 120
-# From where on `git gc --auto` packs: gc.auto (6,700 loose objects, guessed from one of 256 folders), gc.autoPackLimit.
-_SAMPLE_FOLDER, _LOOSE_IN_SAMPLE, _PACKS = "17", 6700 // 256, 50
 
 
 class FetchError(PeachError):
@@ -229,8 +224,7 @@ class Mirror:
         head = _read_head(git, path)
         if head is None:
             raise self._error("git fetched nothing and said nothing")
-        if _is_scattered(path):
-            self._compact(git)
+        upkeep.compact(git, path)
         return head
 
     def _make_anew(self, remote: RemoteHead, deadline: float, lock: int) -> Head:
@@ -240,28 +234,19 @@ class Mirror:
             open_git(beside, inherited=[lock]).init("--bare", "--quiet", "--template=", str(beside))
             head = self._update(beside, remote, deadline, lock)
             if self.path.exists():
-                _remove(self._aside)
+                upkeep.remove(self._aside)
                 self.path.rename(self._aside)
             beside.rename(self.path)
         finally:
-            _remove(beside)
+            upkeep.remove(beside)
         return head
-
-    def _compact(self, git: RepositoryGit) -> None:
-        """Let git pack what many fetches left, when it finds that worth while; no harm if it does not end."""
-        try:
-            git.gc("--auto", "--quiet", kill_after_timeout=_COMPACT_TIMEOUT_SECONDS)
-        except (GitError, ProcessTimeoutError) as error:
-            log.warning("%s: the mirror %s was not compacted: %s", self.address.name, self.path, error)
 
     def _clear_leftovers(self) -> None:
         """Remove what a killed fetch left. We hold the lock, and a git that still ran would hold it too."""
         self._restore()
         for beside in self.path.parent.glob(f".{self.path.name}{_TEMPORARY}*"):
-            _remove(beside)
-        for pattern in _LEFTOVERS:
-            for stale in self.path.glob(pattern):
-                stale.unlink(missing_ok=True)
+            upkeep.remove(beside)
+        upkeep.clear_leftovers(self.path)
 
     def _restore(self) -> None:
         """Undo a swap of mirrors that was killed half-way."""
@@ -290,28 +275,12 @@ def _is_of_branch(path: Path, branch: str) -> bool:
         return False
 
 
-def _is_scattered(path: Path) -> bool:
-    """Whether git may find it worth while to pack the mirror: it looks at the same two folders, in a process."""
-    return (
-        len(list(path.glob(f"objects/{_SAMPLE_FOLDER}/*"))) > _LOOSE_IN_SAMPLE
-        or len(list(path.glob("objects/pack/*.pack"))) > _PACKS
-    )
-
-
 def _utc(seconds: str) -> dt.datetime:
     """Return the time of a commit; the beginning of 1970 for one that says nothing sensible: authors write it."""
     try:
         return dt.datetime.fromtimestamp(int(seconds), dt.timezone.utc)
     except (ValueError, OverflowError, OSError):
         return dt.datetime.fromtimestamp(0, dt.timezone.utc)
-
-
-def _remove(path: Path) -> None:
-    """Remove what is at ``path``: a directory as far as it goes, anything else that somebody put there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _safe(name: str) -> str:
