@@ -125,7 +125,7 @@ def test_an_error_in_the_cell_itself(run_task: RunTask) -> None:
         ("def task(user, n=1): pass", {"usr": 1}, "wrong arguments for task(user, n=1): task() got an unexpected"),
         ("def task(user): pass", {}, "wrong arguments for task(user): task() missing 1 required"),
         ("task = int('3')", {}, "'task' is not a function but a value of type int"),
-        ("if False:\n    def task(): pass", {}, "entry function 'task' not found in notebooks/a.ipynb"),
+        ("if int('0'):\n    def task(): pass", {}, "entry function 'task' not found in notebooks/a.ipynb"),
         ("def task():\n    {}['x'] + None", {}, "KeyError: 'x' (notebooks/a.ipynb, cell 2, line 2)"),
         ("def task():\n    len(3)", {}, "TypeError: object of type 'int' has no len() (notebooks/a.ipynb, cell 2"),
     ],
