@@ -23,7 +23,8 @@ def in_a_terminal(answers: Mapping[str, str], *arguments: str, cwd: Path) -> tup
     """
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        ["setsid", "--ctty", sys.executable, "-m", "airflow_peach", *arguments],
+        # Ctrl-C does what it does in a terminal, also where who runs the tests ignores it (`nohup`).
+        ["env", "--default-signal=INT,HUP", "setsid", "--ctty", sys.executable, "-m", "airflow_peach", *arguments],
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "TERM": "dumb", "LC_ALL": "C.UTF-8"},
         stdin=terminal,
@@ -33,15 +34,21 @@ def in_a_terminal(answers: Mapping[str, str], *arguments: str, cwd: Path) -> tup
     os.close(terminal)
     shown, waiting = b"", list(answers.items())
     with process:
-        while True:
-            while waiting and waiting[0][0].encode() in shown:
-                os.write(controller, waiting.pop(0)[1].encode())
-            try:
-                piece = os.read(controller, 4096)
-            except OSError:  # the other side is closed
-                break
-            if not piece:
-                break
-            shown += piece
+        try:
+            while piece := _read(controller):
+                shown += piece
+                while waiting and waiting[0][0].encode() in shown:
+                    os.write(controller, waiting.pop(0)[1].encode())
+        except BaseException:  # the test's time limit, above all
+            process.kill()
+            raise
     os.close(controller)
     return process.returncode, shown.decode().replace("\r\n", "\n")
+
+
+def _read(controller: int) -> bytes:
+    """Return what the terminal shows next; nothing when its other side is closed."""
+    try:
+        return os.read(controller, 4096)
+    except OSError:
+        return b""

@@ -233,8 +233,13 @@ def make_world(path: Path, started: list[Any]) -> World:
 
 def _lengthen(log: Path) -> None:
     """Put lines after the task's last, as Airflow writes them."""
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     last = f'"event":"line {PRINTED_LINES - 1}"'
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while last not in (text := log.read_text(encoding="utf-8")):
+        # Airflow knows of the task's end before it has written all that the task said.
+        assert time.monotonic() < deadline, text[-2000:]
+        time.sleep(0.2)
+    lines = text.splitlines(keepends=True)
     (place,) = [number for number, line in enumerate(lines) if last in line]
     more = [lines[place].replace(last, f'"event":"line {number}"') for number in range(PRINTED_LINES, LINES)]
     log.write_text("".join([*lines[: place + 1], *more, *lines[place + 1 :]]), encoding="utf-8")

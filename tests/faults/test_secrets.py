@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.configuration import clear_secrets_backends_cache
 from tests.loop_run import BUNDLES, LoopRun, run_loop
 from tests.team import make_team, notebook
 
@@ -85,6 +86,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, airflow_database: object) -> I
         team = make_team(root / "source" / "work", {"peach.yaml": CONFIGURATION, "job.py": CODE})
         sync(load_settings(), source=team.path.parent)
         yield run_loop("debr")
+    clear_secrets_backends_cache()  # of the backend above: it would answer the next test of this process
 
 
 def everything(run: LoopRun) -> str:

@@ -374,11 +374,12 @@ def test_no_descriptor_and_no_process_is_left(remote: Any, mirror: Mirror) -> No
     remote.commit({"a": "1"})
     mirror.fetch(LIMIT)
     before = len(list(Path("/proc/self/fd").iterdir()))
+    threads = threading.active_count()
     for number in range(5):
         remote.commit({"a": f"new {number}"})
         mirror.fetch(LIMIT)
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads  # one of another test may end meanwhile
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     assert not any(b"git" in cmdline(int(pid)) for pid in children.split())
