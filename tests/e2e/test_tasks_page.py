@@ -217,6 +217,7 @@ def test_logs_of_all_executions_or_of_one(reader: Reader) -> None:
     page.get_by_role("button", name=re.compile("Show the log of")).last.click()
     expect(log.locator(".peach-log-heading")).to_have_count(0)
     expect(log.get_by_text("the word is one")).to_have_count(1)
+    expect(log).to_be_in_viewport(ratio=0.9)
     expect(page).to_have_url(re.compile("&run="))
     page.reload()
     expect(log.get_by_text("the word is one")).to_have_count(1)

@@ -32,7 +32,14 @@ export function LogFrame({ executions, wanted, task, showAll }) {
   const search = useSearch(rows, query, () => setFollow(false));
   const searchBox = useRef(/** @type {HTMLInputElement|null} */ (null));
 
+  const frame = useRef(/** @type {HTMLElement|null} */ (null));
+  const isThere = wanted !== "" && logs.has(wanted);
+
   useEffect(() => setFollow(true), [wanted]);
+  // Who chose an execution wants to see its log; until it is there the frame has not its height.
+  useEffect(() => {
+    if (isThere) frame.current?.scrollIntoView({ block: "nearest" });
+  }, [wanted, isThere]);
 
   const hidden = platform ? 0 : shown.reduce((sum, execution) => sum + (logs.get(keyOf(execution))?.lines.filter((line) => line.platform).length ?? 0), 0);
   const running = shown.some((execution) => execution.status === "running");
@@ -54,7 +61,7 @@ export function LogFrame({ executions, wanted, task, showAll }) {
 
   return h(
     "section",
-    { className: "peach-panel peach-log-frame", "aria-label": "Logs", onKeyDown },
+    { ref: frame, className: "peach-panel peach-log-frame", "aria-label": "Logs", onKeyDown },
     h(
       "div",
       { className: "peach-bar" },
