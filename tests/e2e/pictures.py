@@ -238,12 +238,9 @@ def fit(page: Page, width: int) -> None:
 def main() -> None:
     """Start the demo, take the pictures."""
     folder = Path(sys.argv[1])
-    with (
-        tempfile.TemporaryDirectory() as place,
-        launched() as browser,
-        running_demo(Path(place)) as (root, known),
-    ):
-        take(browser, root, known, folder)
+    with tempfile.TemporaryDirectory() as place, running_demo(Path(place)) as (root, known):
+        with launched() as browser:
+            take(browser, root, known, folder)
         take_notebook(root, known, Path(place) / "lab", folder)
 
 
