@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+INTERRUPT = "\x03"
 
 
 def in_a_terminal(answers: Mapping[str, str], *arguments: str, cwd: Path) -> tuple[int, str]:
@@ -35,10 +38,12 @@ def in_a_terminal(answers: Mapping[str, str], *arguments: str, cwd: Path) -> tup
     shown, waiting = b"", list(answers.items())
     with process:
         try:
-            while piece := _read(controller):
+            typed = ""
+            while piece := _read(controller, typed):
                 shown += piece
                 while waiting and waiting[0][0].encode() in shown:
-                    os.write(controller, waiting.pop(0)[1].encode())
+                    typed = waiting.pop(0)[1]
+                    os.write(controller, typed.encode())
         except BaseException:  # the test's time limit, above all
             process.kill()
             raise
@@ -46,8 +51,12 @@ def in_a_terminal(answers: Mapping[str, str], *arguments: str, cwd: Path) -> tup
     return process.returncode, shown.decode().replace("\r\n", "\n")
 
 
-def _read(controller: int) -> bytes:
+def _read(controller: int, typed: str) -> bytes:
     """Return what the terminal shows next; nothing when its other side is closed."""
+    while not select.select([controller], [], [], 1.0)[0]:
+        # Python loses one that comes between the question and the wait for its answer: a person presses again.
+        if typed == INTERRUPT:
+            os.write(controller, typed.encode())
     try:
         return os.read(controller, 4096)
     except OSError:
