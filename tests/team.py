@@ -80,12 +80,13 @@ def make_team(path: Path, files: Mapping[str, str]) -> Team:
     return team
 
 
-def notebook(*sources: str) -> str:
-    """Return a notebook with these code cells."""
-    cells: list[dict[str, Any]] = [
+def notebook(*sources: str, text: str = "") -> str:
+    """Return a notebook with these code cells, below a cell of ``text`` if there is any."""
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": text}] if text else []
+    cells += (
         {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": textwrap.dedent(source)}
         for source in sources
-    ]
+    )
     return json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})
 
 

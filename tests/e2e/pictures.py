@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from tests.chromium import launched, logged_in
 from tests.jupyter_lab import opened_in_lab, run_all_cells
-from tests.team import make_team
+from tests.team import make_team, notebook
 
 from .conftest import Demo
 from .tasks_world import token
@@ -61,26 +61,9 @@ CODE = """
             print("batch", number, "of 10000")
             time.sleep(0.5)
 """
-REPORT = json.dumps(
-    {
-        "nbformat": 4,
-        "nbformat_minor": 4,
-        "metadata": {},
-        "cells": [
-            {
-                "cell_type": "markdown",
-                "metadata": {},
-                "source": "# Report of the week\n\nWhat was read most, by day.",
-            },
-            {
-                "cell_type": "code",
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-                "source": "def report():\n    for day in ('Mon', 'Tue', 'Wed'):\n        print(day, 'articles', 42)",
-            },
-        ],
-    }
+REPORT = notebook(
+    "def report():\n    for day in ('Mon', 'Tue', 'Wed'):\n        print(day, 'articles', 42)",
+    text="# Report of the week\n\nWhat was read most, by day.",
 )
 FIRST = """
     codops: debr

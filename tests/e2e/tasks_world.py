@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from tests.free_port import free_port
-from tests.team import make_team
+from tests.team import make_team, notebook
 
 from .conftest import BIN, Demo
 
@@ -53,23 +53,7 @@ CODE = f"""
     def short():
         print("quick")
 """
-NOTEBOOK = json.dumps(
-    {
-        "nbformat": 4,
-        "nbformat_minor": 4,
-        "metadata": {},
-        "cells": [
-            {"cell_type": "markdown", "metadata": {}, "source": "# Report of the week"},
-            {
-                "cell_type": "code",
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-                "source": "def report():\n    print('the report is made')",
-            },
-        ],
-    }
-)
+NOTEBOOK = notebook("def report():\n    print('the report is made')", text="# Report of the week")
 FIRST = """
     codops: debr
     tasks:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from airflow_peach.authoring import rules
 from airflow_peach.authoring.first_task import FirstTask
 from airflow_peach.authoring.problems import ProblemError
-from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, enclosing_repository
+from airflow_peach.authoring.work_tree import CONFIGURATION_FOLDER, MAIN_FILE, enclosing_repository
 from airflow_peach.cli import options, output
 from airflow_peach.errors import PeachError
 from airflow_peach.storage import write_text
@@ -45,7 +45,7 @@ def command(path: Path, codops: str | None, task: str | None, notebook: str | No
     outer = enclosing_repository(path.resolve())
     if outer is not None:
         raise PeachError(f"{path.resolve()}: is a folder of a repository, whose root alone is read: peach init {outer}")
-    for there in (path / "peach.yaml", path / CONFIGURATION_FOLDER):
+    for there in (path / MAIN_FILE, path / CONFIGURATION_FOLDER):
         if there.exists():
             raise PeachError(f"{there}: is there already; add a task to it, and check it with peach validate")
     codops = _ask("Code of your organisation (such as debr)", "--codops", codops, rules.codops, None)
@@ -59,10 +59,10 @@ def command(path: Path, codops: str | None, task: str | None, notebook: str | No
         if not is_there:
             write_text(path / notebook, first.content())
             click.echo(output.good(str(path / notebook)))
-        write_text(path / "peach.yaml", first.configuration())
+        write_text(path / MAIN_FILE, first.configuration())
     except OSError as error:
         raise PeachError(f"{error.filename}: {error.strerror}") from error
-    click.echo(output.good(str(path / "peach.yaml")))
+    click.echo(output.good(str(path / MAIN_FILE)))
     click.echo(f"Next: peach validate; peach run {task}; then commit.")
     return 0
 
